@@ -1,0 +1,113 @@
+//! Refusals: answers that say no, with a stable code, a plain sentence in two languages, when it lifts, and what to do instead.
+//!
+//! Codes are part of the API (RFC 9457 `type`), of pages and of evidence: never renamed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::ids::SeatId;
+use crate::time::{Interval, Timestamp};
+
+/// An answer that says no.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// Which rule.
+    pub code: Code,
+    /// What the rule looked at, by name; values are shown to the caller.
+    pub data: BTreeMap<&'static str, String>,
+    /// When it no longer holds, if that is known.
+    pub lifts_at: Option<Timestamp>,
+    /// The nearest things that would be possible.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// Something that would be possible instead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Alternative {
+    /// Which seat.
+    pub seat: SeatId,
+    /// When.
+    pub during: Interval,
+}
+
+impl Refusal {
+    /// A refusal with nothing but its code.
+    pub fn new(code: Code) -> Self {
+        Self { code, data: BTreeMap::new(), lifts_at: None, alternatives: Vec::new() }
+    }
+
+    /// The same with one more datum.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.data.insert(name, value.to_string());
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.name())
+    }
+}
+
+impl From<Code> for Refusal {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $status:literal $ja:literal $en:literal;)*) => {
+        /// Which rule refused.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Code { $(#[doc = $en] $variant,)* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            /// The stable name.
+            pub fn name(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
+            /// HTTP status (RFC 9110 §15).
+            pub fn status(self) -> u16 { match self { $(Self::$variant => $status,)* } }
+            /// One plain sentence in Japanese.
+            pub fn ja(self) -> &'static str { match self { $(Self::$variant => $ja,)* } }
+            /// One plain sentence in English.
+            pub fn en(self) -> &'static str { match self { $(Self::$variant => $en,)* } }
+        }
+    };
+}
+
+codes! {
+    SeatTaken "seat_taken" 409 "この席は、その時間すでに予約されています。" "This seat is already booked at that time.";
+    PersonBusy "person_busy" 409 "その時間には、すでに別の予約があります。" "This person already has a booking at that time.";
+    OutsideOpeningHours "outside_opening_hours" 422 "開館時間の外です。" "That is outside the opening hours.";
+    IntervalEmpty "interval_empty" 422 "終わりの時刻は、始まりより後にしてください。" "The end has to be after the start.";
+    OffGrid "off_grid" 422 "予約できる時刻の区切りに合っていません。" "The times do not fit the site's booking grid.";
+    TooLong "too_long" 422 "一度に予約できる長さを超えています。" "The booking is longer than allowed.";
+    InThePast "in_the_past" 422 "過ぎた時間は予約できません。" "The time has already passed.";
+    TooFarAhead "too_far_ahead" 422 "まだ予約できない先の日時です。" "That is further ahead than can be booked.";
+    SiteNotOpen "site_not_open" 409 "この施設はまだ利用を開始していません。" "This site is not in operation yet.";
+    SiteNotAvailable "site_not_available" 403 "所属する企業は、この施設を利用できません。" "The company has no access to this site at that time.";
+    PersonSuspended "person_suspended" 403 "利用が停止されています。" "Use is suspended for this person.";
+    BookingEnded "booking_ended" 409 "この予約はすでに終わっています。" "This booking has already ended.";
+    BookingCancelled "booking_cancelled" 409 "この予約は取り消されています。" "This booking was cancelled.";
+    NoHolderKey "no_holder_key" 409 "スマートフォンの鍵が登録されていません。" "No phone is registered for this person.";
+    StaticNotAccepted "static_not_accepted" 409 "この施設では印刷した入館証を使えません。" "No door of this site accepts a printed pass.";
+    HolderProofInvalid "holder_proof_invalid" 422 "鍵の登録を確認できませんでした。やり直してください。" "The proof of the phone's key is not valid; start again.";
+    PassNotActive "pass_not_active" 409 "この入館証はすでに使えません。" "This pass is not active.";
+    GatewayExists "gateway_exists" 409 "この施設にはすでにゲートウェイがあります。" "This site already has a gateway.";
+    CodeInvalid "code_invalid" 403 "登録コードが正しくないか、期限が切れています。" "The enrolment code is wrong, used or expired.";
+    ProofInvalid "proof_invalid" 422 "鍵の所持を確認できませんでした。" "The proof of possession is not valid.";
+    LinkInvalid "link_invalid" 403 "このリンクは使えません。新しいリンクをお求めください。" "This link is wrong, used or expired; ask for a new one.";
+    EmailTaken "email_taken" 409 "このメールアドレスはすでに登録されています。" "This address is already registered.";
+    NotAllowed "not_allowed" 403 "この操作を行う権限がありません。" "Your role does not allow this.";
+    NotFound "not_found" 404 "見つかりません。" "There is nothing here.";
+    NotSignedIn "not_signed_in" 401 "サインインしてください。" "Please sign in.";
+    InvalidInput "invalid_input" 422 "入力を確かめてください。" "Something in the input is not right.";
+    IdempotencyMismatch "idempotency_mismatch" 422 "同じ Idempotency-Key が別の内容で使われています。" "This Idempotency-Key was used with another body.";
+    VersionMismatch "version_mismatch" 412 "ほかの人が先に変更しました。読み込み直してください。" "Somebody changed this first; load it again.";
+    UnknownTimeZone "unknown_time_zone" 422 "時間帯の名前が正しくありません。" "This is not the name of a time zone.";
+    AlreadySetUp "already_set_up" 409 "初期設定はすでに終わっています。" "The first set-up is already done.";
+    GatewayUnreachable "gateway_unreachable" 409 "ゲートウェイと通信できません。" "The gateway cannot be reached.";
+    TooManyRequests "too_many_requests" 429 "しばらくしてからやり直してください。" "Too many requests; try again later.";
+}

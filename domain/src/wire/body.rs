@@ -1,0 +1,283 @@
+//! Bodies of events, by code. Every field is identity-free.
+
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+
+use super::bus::Direction;
+use super::uplink::{Head, Outcome};
+use super::{Bytes8, Bytes16};
+use crate::access::{Facts, Request};
+use crate::crypto::{Digest, VerifyingKey};
+use crate::ids::{CommandId, DeviceId, DoorId, GatewayId, SeatId, StreamId};
+use crate::time::{Interval, Timestamp};
+
+/// Of `access.granted`, `access.denied` and `access.exit_free`: everything the decision read, so that anybody can decide again.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct DecisionBody {
+    /// What was asked.
+    #[n(0)]
+    pub request: Request,
+    /// What was known.
+    #[n(1)]
+    pub facts: Facts,
+    /// Every failing reason in order ([`crate::access::Reason`]); empty for a grant.
+    #[n(2)]
+    pub reasons: Vec<u8>,
+    /// For a grant: how long the lock is released, ms.
+    #[n(3)]
+    pub unlock_ms: Option<u32>,
+    /// Boot of the read that was answered.
+    #[n(4)]
+    pub read_boot: Bytes8,
+    /// Number of the read that was answered.
+    #[n(5)]
+    pub read_n: u64,
+}
+
+/// Of `log.opened`, leaf 0 of every log: where trust in this log's gateways begins.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct LogOpened {
+    /// Name of this log.
+    #[n(0)]
+    pub origin: String,
+    /// The signed keyring of the site.
+    #[n(1)]
+    pub keyring: ByteVec,
+    /// The log before this one, with its last head.
+    #[n(2)]
+    pub previous: Option<PreviousLog>,
+    /// Gateways that seal into this log from its beginning.
+    #[n(3)]
+    pub gateways: Vec<GatewayEnrolled>,
+    /// Devices known at the beginning.
+    #[n(4)]
+    pub devices: Vec<DeviceEnrolled>,
+    /// Stream of the server's own seals in this log.
+    #[n(5)]
+    pub service_stream: StreamId,
+}
+
+/// The end of a predecessor.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct PreviousLog {
+    /// Its name.
+    #[n(0)]
+    pub origin: String,
+    /// Its last head.
+    #[n(1)]
+    pub head: Head,
+}
+
+/// Of `gateway.enrolled`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct GatewayEnrolled {
+    /// Which.
+    #[n(0)]
+    pub gateway: GatewayId,
+    /// The key of its seals.
+    #[n(1)]
+    pub seal_key: VerifyingKey,
+}
+
+/// What a device is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode, serde::Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// Reads codes and cards.
+    #[n(0)]
+    Reader,
+    /// Holds a door, with its contact, exit button and fire input.
+    #[n(1)]
+    Lock,
+}
+
+/// Of `device.enrolled`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct DeviceEnrolled {
+    /// Which.
+    #[n(0)]
+    pub device: DeviceId,
+    /// What it is.
+    #[n(1)]
+    pub kind: DeviceKind,
+    /// At which door.
+    #[n(2)]
+    pub door: DoorId,
+    /// For a reader: which way.
+    #[n(3)]
+    pub direction: Option<Direction>,
+    /// SHA-256 of its certificate.
+    #[n(4)]
+    pub certificate: Digest,
+}
+
+/// Of `device.revoked`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct DeviceRevoked {
+    /// Which.
+    #[n(0)]
+    pub device: DeviceId,
+}
+
+/// Of `log.cut`: the last event of its seal.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct LogCut {
+    /// Chosen by who asked; proves that the seal was made after the question.
+    #[n(0)]
+    pub nonce: Bytes16,
+}
+
+/// Of `snapshot.applied` and `snapshot.rejected`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct SnapshotBody {
+    /// Its number; 0 when it could not be read.
+    #[n(0)]
+    pub epoch: u64,
+    /// SHA-256 of its signed bytes.
+    #[n(1)]
+    pub digest: Digest,
+    /// For a rejection: `signature`, `rollback`, `site` or `malformed`.
+    #[n(2)]
+    pub why: Option<String>,
+}
+
+/// Of `policy.activated`: logged before the first decision under it.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct PolicyActivated {
+    /// SHA-256 of the policy section.
+    #[n(0)]
+    pub digest: Digest,
+}
+
+/// Of `credential.revoked_applied`: this gateway enforces the list.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct RevokedApplied {
+    /// Number of the list.
+    #[n(0)]
+    pub epoch: u64,
+    /// Lines in it.
+    #[n(1)]
+    pub lines: u32,
+}
+
+/// Of `gateway.started`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct GatewayStarted {
+    /// Version of the program.
+    #[n(0)]
+    pub software: String,
+    /// Last seal that was there.
+    #[n(1)]
+    pub last_seal: u64,
+}
+
+/// Of `sync.tier_changed`: 0 fresh, 1 all, 2 members and staff, 3 staff, 4 nobody.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct TierChanged {
+    /// Before.
+    #[n(0)]
+    pub from: u8,
+    /// After.
+    #[n(1)]
+    pub to: u8,
+}
+
+/// Of `command.executed`, `command.expired` and `command.rejected`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct CommandBody {
+    /// Which.
+    #[n(0)]
+    pub command: CommandId,
+    /// What became of it.
+    #[n(1)]
+    pub outcome: Outcome,
+}
+
+/// Of `booking.made`, `booking.cancelled` and `booking.released`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct BookingBody {
+    /// Which seat.
+    #[n(0)]
+    pub seat: SeatId,
+    /// When.
+    #[n(1)]
+    pub during: Interval,
+}
+
+/// Of `pass.issued` and `pass.revoked`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct PassBody {
+    /// 1: static, 2: with a holder key.
+    #[n(0)]
+    pub kind: u8,
+    /// Until when it could be used.
+    #[n(1)]
+    pub until: Timestamp,
+}
+
+/// Of the registry's `….created`, `….suspended` and `….granted`: ids of things, never of people.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct RegistryBody {
+    /// The thing; absent where it is a person (then a salted digest stands in the event).
+    #[n(0)]
+    pub id: Option<Bytes16>,
+    /// What it belongs to.
+    #[n(1)]
+    pub parent: Option<Bytes16>,
+}
+
+/// Of refusals of authenticated actors.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct RefusedBody {
+    /// Stable code of the refusal.
+    #[n(0)]
+    pub code: String,
+}
+
+/// Of `journal.fork_detected`: two seals under one number, both kept.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct ForkBody {
+    /// Whose stream.
+    #[n(0)]
+    pub gateway: GatewayId,
+    /// Which stream.
+    #[n(1)]
+    pub stream: StreamId,
+    /// Which number.
+    #[n(2)]
+    pub seal_no: u64,
+    /// Leaf hash of the one in the log.
+    #[n(3)]
+    pub logged: Digest,
+    /// Leaf hash of the other.
+    #[n(4)]
+    pub other: Digest,
+}
+
+/// Of `evidence.exported`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct Exported {
+    /// The auditor's nonce, where one was given.
+    #[n(0)]
+    pub nonce: Bytes16,
+}
