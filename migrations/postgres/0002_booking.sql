@@ -1,0 +1,98 @@
+-- What was asked for (booking), what was given (allocation), what opens the door (pass).
+
+CREATE TABLE booking (
+    id          TEXT    NOT NULL PRIMARY KEY,
+    operator_id TEXT    NOT NULL REFERENCES organisation (id),
+    company_id  TEXT    NOT NULL REFERENCES organisation (id),
+    site_id     TEXT    NOT NULL REFERENCES site (id),
+    person_id   TEXT    NOT NULL REFERENCES person (id),
+    created_by  TEXT    NOT NULL,
+    created_at  BIGINT  NOT NULL
+);
+CREATE INDEX booking_person_idx ON booking (person_id, id);
+CREATE INDEX booking_site_idx ON booking (site_id, id);
+
+CREATE TABLE allocation (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    booking_id TEXT    NOT NULL REFERENCES booking (id),
+    seat_id    TEXT    NOT NULL REFERENCES seat (id),
+    person_id  TEXT    NOT NULL REFERENCES person (id),
+    starts_at  BIGINT  NOT NULL,
+    ends_at    BIGINT  NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('held', 'confirmed', 'present', 'left', 'released', 'cancelled')),
+    version    BIGINT  NOT NULL DEFAULT 1,
+    CHECK (starts_at < ends_at)
+);
+CREATE INDEX allocation_booking_idx ON allocation (booking_id);
+CREATE INDEX allocation_seat_idx ON allocation (seat_id, starts_at);
+CREATE INDEX allocation_person_idx ON allocation (person_id, starts_at);
+
+-- The belt: a seat and a person are in one place at a time, whatever the program does.
+CREATE EXTENSION IF NOT EXISTS btree_gist;
+ALTER TABLE allocation ADD CONSTRAINT allocation_seat_overlap
+    EXCLUDE USING gist (seat_id WITH =, int8range(starts_at, ends_at) WITH &&)
+    WHERE (state IN ('held', 'confirmed', 'present', 'left'));
+ALTER TABLE allocation ADD CONSTRAINT allocation_person_overlap
+    EXCLUDE USING gist (person_id WITH =, int8range(starts_at, ends_at) WITH &&)
+    WHERE (state IN ('held', 'confirmed', 'present', 'left'));
+CREATE FUNCTION allocation_is_never_deleted() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'allocation_is_never_deleted'; END $$;
+CREATE TRIGGER allocation_no_delete BEFORE DELETE ON allocation
+    FOR EACH ROW EXECUTE FUNCTION allocation_is_never_deleted();
+
+CREATE TABLE holder_key (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    person_id  TEXT    NOT NULL REFERENCES person (id),
+    public_key BYTEA    NOT NULL,
+    active     BIGINT  NOT NULL CHECK (active IN (0, 1)),
+    created_at BIGINT  NOT NULL
+);
+CREATE UNIQUE INDEX holder_key_active_key ON holder_key (person_id) WHERE active = 1;
+
+-- Random bytes that a phone signs to register its key; single use.
+CREATE TABLE holder_nonce (
+    nonce      BYTEA    NOT NULL PRIMARY KEY,
+    person_id  TEXT    NOT NULL REFERENCES person (id),
+    expires_at BIGINT  NOT NULL
+);
+
+CREATE TABLE pass (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    booking_id    TEXT    NOT NULL REFERENCES booking (id),
+    site_id       TEXT    NOT NULL REFERENCES site (id),
+    person_id     TEXT    NOT NULL REFERENCES person (id),
+    subject_id    TEXT    NOT NULL REFERENCES subject (id),
+    holder_key_id TEXT    REFERENCES holder_key (id),
+    grant_id      TEXT    NOT NULL,
+    signed        BYTEA    NOT NULL,
+    state         TEXT    NOT NULL CHECK (state IN ('active', 'revoked', 'cancelled')),
+    starts_at     BIGINT  NOT NULL,
+    ends_at       BIGINT  NOT NULL,
+    created_at    BIGINT  NOT NULL
+);
+CREATE INDEX pass_booking_idx ON pass (booking_id);
+CREATE INDEX pass_site_idx ON pass (site_id, ends_at);
+CREATE INDEX pass_person_idx ON pass (person_id);
+
+-- What is revoked at a site; the list that gateways get is built from the rows that have not ended.
+CREATE TABLE revocation (
+    site_id TEXT    NOT NULL REFERENCES site (id),
+    epoch   BIGINT  NOT NULL,
+    kind    TEXT    NOT NULL CHECK (kind IN ('pass', 'subject')),
+    ref_id  TEXT    NOT NULL,
+    at      BIGINT  NOT NULL,
+    ends_at BIGINT  NOT NULL,
+    PRIMARY KEY (site_id, epoch)
+);
+CREATE UNIQUE INDEX revocation_ref_key ON revocation (site_id, kind, ref_id);
+
+-- Side effects wait here; they never run inside a transaction and can never undo one.
+CREATE TABLE outbox (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    kind       TEXT    NOT NULL,
+    payload    TEXT    NOT NULL,
+    created_at BIGINT  NOT NULL,
+    done_at    BIGINT ,
+    attempts   BIGINT  NOT NULL DEFAULT 0
+);
+CREATE INDEX outbox_waiting_idx ON outbox (created_at) WHERE done_at IS NULL;
