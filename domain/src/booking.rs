@@ -1,1 +1,416 @@
-//! booking
+//! Booking: may this person have this seat from then to then?
+//!
+//! [`book`] is pure: the flow locks, loads [`Facts`] and writes the [`Plan`]; the database's own constraint is the belt. Intervals
+//! are half-open UTC; opening hours are local to the site. Every refusal names its rule, says when it lifts where that can be
+//! known, and offers what would be possible instead.
+
+mod hours;
+
+use std::str::FromStr;
+
+pub use hours::{OpeningHours, check_opening_hours, check_time_zone};
+
+use crate::ids::SeatId;
+use crate::refusal::{Alternative, Code, Refusal};
+use crate::time::{Interval, Timestamp};
+use hours::{Zone, open_blocks};
+
+/// How far ahead a booking may start, ms: schedules reach gateways for as long.
+pub const AHEAD_MAX_MS: i64 = 35 * DAY_MS;
+
+/// Longest booking where the site says nothing else, ms.
+pub const LENGTH_MAX_MS: i64 = DAY_MS;
+
+/// Most alternatives in a refusal.
+pub const ALTERNATIVES_MAX: usize = 2;
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// What is asked for: one seat, `[start, end)`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// Which seat.
+    pub seat: SeatId,
+    /// From when.
+    pub start: Timestamp,
+    /// Until when.
+    pub end: Timestamp,
+}
+
+/// What is known when the seat and the person are locked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Facts {
+    /// IANA name of the site's time zone.
+    pub time_zone: String,
+    /// Whether the site is in operation.
+    pub site_open: bool,
+    /// Step of times at the site, s.
+    pub grid_s: u32,
+    /// Longest booking at the site, ms ([`LENGTH_MAX_MS`]).
+    pub length_max_ms: i64,
+    /// When the site is open; no row at all is closed.
+    pub opening_hours: Vec<OpeningHours>,
+    /// Whether the person may use anything at all.
+    pub person_active: bool,
+    /// When the person's company reaches the site; absent: never.
+    pub access: Option<Access>,
+    /// Live allocations of the seat that touch [`facts_window`].
+    pub seat_taken: Vec<Interval>,
+    /// Live allocations of the person, at whatever site, that touch [`facts_window`].
+    pub person_taken: Vec<Interval>,
+    /// Seats of the same zone that nobody has for the whole time asked for, nearest first. May be empty.
+    pub free_seats: Vec<SeatId>,
+}
+
+/// When a company reaches a site (`site_access`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// From when.
+    pub from: Timestamp,
+    /// Until when; absent: until further notice.
+    pub until: Option<Timestamp>,
+}
+
+impl Access {
+    /// Of the operator's own people: always.
+    pub const ALWAYS: Self = Self {
+        from: Timestamp(i64::MIN),
+        until: None,
+    };
+
+    fn covers(&self, during: &Interval) -> bool {
+        self.from <= during.start && self.until.is_none_or(|until| during.end <= until)
+    }
+}
+
+/// What is to be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Which seat.
+    pub seat: SeatId,
+    /// When.
+    pub during: Interval,
+    /// First state of the allocation.
+    pub state: AllocationState,
+}
+
+/// The span for which [`Facts`] carry allocations: what was asked for and where alternatives are looked for.
+pub fn facts_window(request: &Request) -> Interval {
+    let end = request.end.max(request.start.plus_ms(1));
+    Interval {
+        start: request.start.plus_ms(-DAY_MS),
+        end: end.plus_ms(7 * DAY_MS),
+    }
+}
+
+/// Decides about one seat.
+pub fn book(request: &Request, facts: &Facts, now: Timestamp) -> Result<Plan, Refusal> {
+    let zone = Zone::named(&facts.time_zone)?;
+    match rules(request, facts, &zone, now) {
+        Ok(during) => Ok(Plan {
+            seat: request.seat,
+            during,
+            state: AllocationState::Confirmed,
+        }),
+        Err(mut refusal) => {
+            refusal.alternatives = alternatives(refusal.code, request, facts, &zone, now);
+            Err(refusal)
+        }
+    }
+}
+
+/// All rules in their order; the first that does not hold is the answer.
+fn rules(
+    request: &Request,
+    facts: &Facts,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Interval, Refusal> {
+    let during = times(request, facts, zone, now)?;
+    if !facts.site_open {
+        return Err(Code::SiteNotOpen.into());
+    }
+    if !facts.person_active {
+        return Err(Code::PersonSuspended.into());
+    }
+    if !facts.access.is_some_and(|access| access.covers(&during)) {
+        let mut refusal = Refusal::new(Code::SiteNotAvailable);
+        refusal.lifts_at = facts
+            .access
+            .map(|access| access.from)
+            .filter(|from| *from > during.start);
+        return Err(refusal);
+    }
+    let blocks = open_blocks(zone, &facts.opening_hours, &during);
+    if !blocks
+        .iter()
+        .any(|block| block.start <= during.start && during.end <= block.end)
+    {
+        let mut refusal =
+            Refusal::new(Code::OutsideOpeningHours).with("time_zone", &facts.time_zone);
+        refusal.lifts_at = blocks
+            .iter()
+            .map(|block| block.start)
+            .find(|start| *start > during.start);
+        return Err(refusal);
+    }
+    for (taken, code) in [
+        (&facts.person_taken, Code::PersonBusy),
+        (&facts.seat_taken, Code::SeatTaken),
+    ] {
+        if let Some(last) = taken
+            .iter()
+            .filter(|other| other.overlaps(&during))
+            .max_by_key(|other| other.end)
+        {
+            let mut refusal = Refusal::new(code);
+            refusal.lifts_at = Some(last.end);
+            return Err(refusal);
+        }
+    }
+    Ok(during)
+}
+
+/// The rules that look at the times alone.
+fn times(
+    request: &Request,
+    facts: &Facts,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Interval, Refusal> {
+    let during = Interval::new(request.start, request.end).ok_or(Code::IntervalEmpty)?;
+    if during.duration_ms() > facts.length_max_ms {
+        return Err(Refusal::new(Code::TooLong).with("max_minutes", facts.length_max_ms / 60_000));
+    }
+    // The step that is running now may still be taken: who walks in at 9:05 books from 9:00.
+    if during.end <= now || during.start.plus_ms(grid_ms(facts)) <= now {
+        return Err(Code::InThePast.into());
+    }
+    if during.start.since_ms(now) > AHEAD_MAX_MS {
+        let mut refusal = Refusal::new(Code::TooFarAhead).with("max_days", AHEAD_MAX_MS / DAY_MS);
+        refusal.lifts_at = Some(during.start.plus_ms(-AHEAD_MAX_MS));
+        return Err(refusal);
+    }
+    let fits = |at| zone.past_step_ms(at, grid_ms(facts)).map(|rest| rest == 0);
+    if !(fits(during.start)? && fits(during.end)?) {
+        return Err(Refusal::new(Code::OffGrid).with("grid_seconds", facts.grid_s));
+    }
+    Ok(during)
+}
+
+/// The nearest things that would be possible. Each has passed all rules itself.
+fn alternatives(
+    code: Code,
+    request: &Request,
+    facts: &Facts,
+    zone: &Zone,
+    now: Timestamp,
+) -> Vec<Alternative> {
+    let mut found = Vec::new();
+    if code == Code::SeatTaken {
+        let during = Interval {
+            start: request.start,
+            end: request.end,
+        };
+        let others = facts
+            .free_seats
+            .iter()
+            .filter(|seat| **seat != request.seat);
+        found.extend(others.map(|seat| Alternative {
+            seat: *seat,
+            during,
+        }));
+    }
+    let other_time_helps = matches!(
+        code,
+        Code::SeatTaken
+            | Code::PersonBusy
+            | Code::OutsideOpeningHours
+            | Code::InThePast
+            | Code::OffGrid
+            | Code::TooLong
+    );
+    if other_time_helps && found.len() < ALTERNATIVES_MAX {
+        found.extend(other_times(request, facts, zone, now));
+    }
+    found.truncate(ALTERNATIVES_MAX);
+    found
+}
+
+/// The same seat for the same length at the nearest other times, nearest first.
+fn other_times(request: &Request, facts: &Facts, zone: &Zone, now: Timestamp) -> Vec<Alternative> {
+    let step = grid_ms(facts);
+    let length = request.end.since_ms(request.start).min(facts.length_max_ms);
+    // To whole steps, upwards, but not above the longest.
+    let length = length.saturating_add(step - 1).min(facts.length_max_ms) / step * step;
+    let window = facts_window(request);
+    // What cannot be booked anyway need not be expanded.
+    let from = window.start.max(now.plus_ms(1 - step));
+    let until = window.end.min(now.plus_ms(AHEAD_MAX_MS + DAY_MS));
+    let Some(window) = Interval::new(from, until) else {
+        return Vec::new();
+    };
+    let wanted = request.start;
+    let mut starts: Vec<Timestamp> = free_gaps(facts, zone, &window)
+        .iter()
+        .filter_map(|gap| {
+            let first = zone.step_at_or_after(gap.start, step)?;
+            let last = zone.step_at_or_before(gap.end.plus_ms(-length), step)?;
+            let near = zone.step_at_or_before(wanted, step)?;
+            (first <= last).then(|| near.clamp(first, last))
+        })
+        .collect();
+    starts.sort_by_key(|start| (start.since_ms(wanted).saturating_abs(), *start));
+    let possible = |start: &Timestamp| {
+        let request = Request {
+            seat: request.seat,
+            start: *start,
+            end: start.plus_ms(length),
+        };
+        rules(&request, facts, zone, now)
+            .ok()
+            .map(|during| Alternative {
+                seat: request.seat,
+                during,
+            })
+    };
+    starts
+        .iter()
+        .filter_map(possible)
+        .take(ALTERNATIVES_MAX)
+        .collect()
+}
+
+/// Where within `window` the site is open and neither seat nor person is taken.
+fn free_gaps(facts: &Facts, zone: &Zone, window: &Interval) -> Vec<Interval> {
+    let mut taken: Vec<Interval> = facts
+        .seat_taken
+        .iter()
+        .chain(&facts.person_taken)
+        .copied()
+        .collect();
+    taken.sort_by_key(|other| other.start);
+    let mut gaps = Vec::new();
+    for block in open_blocks(zone, &facts.opening_hours, window) {
+        let mut from = block.start.max(window.start);
+        let until = block.end.min(window.end);
+        for other in taken.iter().filter(|other| other.overlaps(&block)) {
+            gaps.extend(Interval::new(from, other.start.min(until)));
+            from = from.max(other.end);
+        }
+        gaps.extend(Interval::new(from, until));
+    }
+    gaps
+}
+
+fn grid_ms(facts: &Facts) -> i64 {
+    i64::from(facts.grid_s.max(1)) * 1000
+}
+
+/// One seat for one half-open interval.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Allocation {
+    /// Which seat.
+    pub seat: SeatId,
+    /// When.
+    pub during: Interval,
+    /// State.
+    pub state: AllocationState,
+}
+
+/// What became of an allocation. Names as in the databases.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AllocationState {
+    /// Kept for somebody who has not confirmed yet.
+    Held,
+    /// Booked.
+    Confirmed,
+    /// The person has come.
+    Present,
+    /// The person has gone; the seat is still theirs.
+    Left,
+    /// Given back before its end.
+    Released,
+    /// Cancelled.
+    Cancelled,
+}
+
+impl AllocationState {
+    /// Every state.
+    pub const ALL: [Self; 6] = [
+        Self::Held,
+        Self::Confirmed,
+        Self::Present,
+        Self::Left,
+        Self::Released,
+        Self::Cancelled,
+    ];
+
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Confirmed => "confirmed",
+            Self::Present => "present",
+            Self::Left => "left",
+            Self::Released => "released",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The states that may follow.
+    pub fn next(self) -> &'static [Self] {
+        match self {
+            Self::Held => &[Self::Confirmed, Self::Released, Self::Cancelled],
+            // Who has left may come back while the seat is theirs.
+            Self::Confirmed | Self::Left => &[Self::Present, Self::Released, Self::Cancelled],
+            Self::Present => &[Self::Left, Self::Cancelled],
+            Self::Released | Self::Cancelled => &[],
+        }
+    }
+
+    /// Whether the seat and the person are taken by it.
+    pub fn is_live(self) -> bool {
+        !self.next().is_empty()
+    }
+}
+
+/// A text is not the name of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a state of an allocation")]
+pub struct BadState;
+
+impl FromStr for AllocationState {
+    type Err = BadState;
+    fn from_str(s: &str) -> Result<Self, BadState> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.name() == s)
+            .ok_or(BadState)
+    }
+}
+
+/// The state after a cancellation. Also somebody who is inside can be cut off; what has ended cannot be undone.
+pub fn cancel(allocation: &Allocation, now: Timestamp) -> Result<AllocationState, Refusal> {
+    if allocation.state == AllocationState::Cancelled {
+        return Err(Code::BookingCancelled.into());
+    }
+    if allocation.state == AllocationState::Released || allocation.during.end <= now {
+        return Err(Code::BookingEnded.into());
+    }
+    Ok(AllocationState::Cancelled)
+}
+
+/// When an allocation opens doors: a little earlier and a little later, as the site says; never once it is not live.
+pub fn grant_interval(allocation: &Allocation, before_s: u32, after_s: u32) -> Option<Interval> {
+    let during = allocation.during;
+    let wide = Interval::new(
+        during.start.plus_ms(-i64::from(before_s) * 1000),
+        during.end.plus_ms(i64::from(after_s) * 1000),
+    );
+    wide.filter(|_| allocation.state.is_live())
+}
+
+#[cfg(test)]
+mod tests;

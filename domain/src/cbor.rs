@@ -48,15 +48,26 @@ pub fn check(bytes: &[u8], max: usize) -> Result<(), CborError> {
     }
     let mut walker = Walker { bytes, at: 0 };
     walker.value(0)?;
-    if walker.at == bytes.len() { Ok(()) } else { Err(CborError::Trailing) }
+    if walker.at == bytes.len() {
+        Ok(())
+    } else {
+        Err(CborError::Trailing)
+    }
 }
 
 /// Checks and decodes one message of at most `max` bytes. Unknown map keys are skipped.
-pub fn decode<'b, T: minicbor::Decode<'b, ()>>(bytes: &'b [u8], max: usize) -> Result<T, CborError> {
+pub fn decode<'b, T: minicbor::Decode<'b, ()>>(
+    bytes: &'b [u8],
+    max: usize,
+) -> Result<T, CborError> {
     check(bytes, max)?;
     let mut decoder = Decoder::new(bytes);
     let value = decoder.decode().map_err(|_| CborError::Schema)?;
-    if decoder.position() == bytes.len() { Ok(value) } else { Err(CborError::Trailing) }
+    if decoder.position() == bytes.len() {
+        Ok(value)
+    } else {
+        Err(CborError::Trailing)
+    }
 }
 
 /// The canonical bytes of a value.
@@ -96,7 +107,9 @@ impl Raw {
 
 impl<C> minicbor::Encode<C> for Raw {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        e.writer_mut().write_all(&self.0).map_err(EncodeError::write)
+        e.writer_mut()
+            .write_all(&self.0)
+            .map_err(EncodeError::write)
     }
 }
 
@@ -104,7 +117,10 @@ impl<'b, C> minicbor::Decode<'b, C> for Raw {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
         let start = d.position();
         d.skip()?;
-        let bytes = d.input().get(start..d.position()).ok_or_else(DecodeError::end_of_input)?;
+        let bytes = d
+            .input()
+            .get(start..d.position())
+            .ok_or_else(DecodeError::end_of_input)?;
         Ok(Self(bytes.to_vec()))
     }
 }
@@ -123,7 +139,9 @@ impl<'b> Walker<'b> {
         match major {
             0 | 1 => Ok(()),
             2 => self.take(argument).map(|_| ()),
-            3 => std::str::from_utf8(self.take(argument)?).map(|_| ()).map_err(|_| CborError::Utf8),
+            3 => std::str::from_utf8(self.take(argument)?)
+                .map(|_| ())
+                .map_err(|_| CborError::Utf8),
             4 => (0..argument).try_for_each(|_| self.value(depth + 1)),
             5 => self.map(argument, depth),
             7 if (20..=22).contains(&argument) => Ok(()),
@@ -152,14 +170,21 @@ impl<'b> Walker<'b> {
         let (major, info) = (first >> 5, first & 0x1f);
         let argument = match info {
             0..=23 => return Ok((major, u64::from(info))),
-            24..=27 => self.take(1 << (info - 24))?.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)),
+            24..=27 => self
+                .take(1 << (info - 24))?
+                .iter()
+                .fold(0, |n, byte| n << 8 | u64::from(*byte)),
             _ => return Err(CborError::Unsupported),
         };
         if major == 7 {
             return Err(CborError::Unsupported);
         }
         let least = [24, 0x100, 0x1_0000, 0x1_0000_0000][usize::from(info - 24)];
-        if argument < least { Err(CborError::NotMinimal) } else { Ok((major, argument)) }
+        if argument < least {
+            Err(CborError::NotMinimal)
+        } else {
+            Ok((major, argument))
+        }
     }
 
     fn take(&mut self, count: u64) -> Result<&'b [u8], CborError> {
@@ -184,7 +209,21 @@ mod tests {
 
     #[test]
     fn one_spelling_of_each_value() {
-        for good in ["00", "17", "1818", "20", "40", "4101", "6161", "80", "a0", "a200010102", "f4", "f6", "a10081a0"] {
+        for good in [
+            "00",
+            "17",
+            "1818",
+            "20",
+            "40",
+            "4101",
+            "6161",
+            "80",
+            "a0",
+            "a200010102",
+            "f4",
+            "f6",
+            "a10081a0",
+        ] {
             assert_eq!(verdict(good), Ok(()), "{good}");
         }
         for (bad, why) in [

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use coset::{CborSerializable, CoseSign1, CoseSign1Builder, HeaderBuilder, RegisteredLabelWithPrivate, iana};
+use coset::{
+    CborSerializable, CoseSign1, CoseSign1Builder, HeaderBuilder, RegisteredLabelWithPrivate, iana,
+};
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError, Write};
 use ring::signature::{self, KeyPair};
@@ -53,7 +55,10 @@ impl<C> minicbor::Encode<C> for Digest {
 
 impl<'b, C> minicbor::Decode<'b, C> for Digest {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        d.bytes()?.try_into().map(Self).map_err(|_| DecodeError::message("a digest has 32 bytes"))
+        d.bytes()?
+            .try_into()
+            .map(Self)
+            .map_err(|_| DecodeError::message("a digest has 32 bytes"))
     }
 }
 
@@ -63,21 +68,52 @@ impl serde::Serialize for Digest {
     }
 }
 
+/// SHA-256 over bytes that come piece by piece.
+pub struct Hasher(ring::digest::Context);
+
+impl Hasher {
+    /// Nothing hashed yet.
+    #[expect(
+        clippy::new_without_default,
+        reason = "a hasher has no default worth a name"
+    )]
+    pub fn new() -> Self {
+        Self(ring::digest::Context::new(&ring::digest::SHA256))
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of all pieces.
+    pub fn finish(self) -> Digest {
+        let mut out = [0; 32];
+        out.copy_from_slice(self.0.finish().as_ref());
+        Digest(out)
+    }
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
 }
 
 /// Reads hexadecimal of either case; `None` when it is not.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.bytes().all(|b| b.is_ascii_hexdigit()) || text.len() % 2 != 0 {
+    if !text.bytes().all(|b| b.is_ascii_hexdigit()) || !text.len().is_multiple_of(2) {
         return None;
     }
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok())
+        .collect()
 }
 
 /// HMAC-SHA-256 of `message` under `key`.
@@ -116,7 +152,10 @@ impl<C> minicbor::Encode<C> for KeyId {
 
 impl<'b, C> minicbor::Decode<'b, C> for KeyId {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        d.bytes()?.try_into().map(Self).map_err(|_| DecodeError::message("a key id has 8 bytes"))
+        d.bytes()?
+            .try_into()
+            .map(Self)
+            .map_err(|_| DecodeError::message("a key id has 8 bytes"))
     }
 }
 
@@ -126,7 +165,9 @@ pub struct SigningKey(signature::Ed25519KeyPair);
 impl SigningKey {
     /// From the 32-byte seed of RFC 8032 §5.1.5.
     pub fn from_seed(seed: &[u8; 32]) -> Result<Self, BadSignature> {
-        signature::Ed25519KeyPair::from_seed_unchecked(seed).map(Self).map_err(|_| BadSignature)
+        signature::Ed25519KeyPair::from_seed_unchecked(seed)
+            .map(Self)
+            .map_err(|_| BadSignature)
     }
 
     /// The public half.
@@ -169,7 +210,9 @@ impl VerifyingKey {
 
     /// Checks a signature (RFC 8032 §5.1.7, cofactorless, as ring does).
     pub fn verify(&self, message: &[u8], sig: &[u8]) -> Result<(), BadSignature> {
-        signature::UnparsedPublicKey::new(&signature::ED25519, &self.0).verify(message, sig).map_err(|_| BadSignature)
+        signature::UnparsedPublicKey::new(&signature::ED25519, &self.0)
+            .verify(message, sig)
+            .map_err(|_| BadSignature)
     }
 
     /// Whether this is a point of small order (any message would have a signature): such a key must not be enrolled.
@@ -204,7 +247,10 @@ impl<C> minicbor::Encode<C> for VerifyingKey {
 
 impl<'b, C> minicbor::Decode<'b, C> for VerifyingKey {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        d.bytes()?.try_into().map(Self).map_err(|_| DecodeError::message("a public key has 32 bytes"))
+        d.bytes()?
+            .try_into()
+            .map(Self)
+            .map_err(|_| DecodeError::message("a public key has 32 bytes"))
     }
 }
 
@@ -216,7 +262,11 @@ impl HolderKey {
     /// From the uncompressed form `04 || x || y`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadSignature> {
         let bytes: [u8; 65] = bytes.try_into().map_err(|_| BadSignature)?;
-        if bytes[0] == 4 { Ok(Self(bytes)) } else { Err(BadSignature) }
+        if bytes[0] == 4 {
+            Ok(Self(bytes))
+        } else {
+            Err(BadSignature)
+        }
     }
 
     /// The uncompressed form.
@@ -226,7 +276,9 @@ impl HolderKey {
 
     /// Checks an ES256 signature in the fixed 64-byte form (RFC 7518 §3.4), which is what WebCrypto makes.
     pub fn verify(&self, message: &[u8], sig: &[u8]) -> Result<(), BadSignature> {
-        signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, &self.0).verify(message, sig).map_err(|_| BadSignature)
+        signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, &self.0)
+            .verify(message, sig)
+            .map_err(|_| BadSignature)
     }
 }
 
@@ -238,7 +290,8 @@ impl<C> minicbor::Encode<C> for HolderKey {
 
 impl<'b, C> minicbor::Decode<'b, C> for HolderKey {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        Self::from_bytes(d.bytes()?).map_err(|_| DecodeError::message("a holder key has 65 bytes and starts with 04"))
+        Self::from_bytes(d.bytes()?)
+            .map_err(|_| DecodeError::message("a holder key has 65 bytes and starts with 04"))
     }
 }
 
@@ -270,9 +323,15 @@ impl From<BadSignature> for CoseError {
 
 /// Wraps `payload` as COSE_Sign1 (RFC 9052 §4.2): protected `{1: -19, 4: kid}`, untagged, bound to `aad`.
 pub fn sign1(key: &SigningKey, payload: Vec<u8>, aad: &[u8]) -> Vec<u8> {
-    let mut header = HeaderBuilder::new().key_id(key.verifying().id().0.to_vec()).build();
+    let mut header = HeaderBuilder::new()
+        .key_id(key.verifying().id().0.to_vec())
+        .build();
     header.alg = Some(ed25519());
-    let sign1 = CoseSign1Builder::new().protected(header).payload(payload).create_signature(aad, |bytes| key.sign(bytes).to_vec()).build();
+    let sign1 = CoseSign1Builder::new()
+        .protected(header)
+        .payload(payload)
+        .create_signature(aad, |bytes| key.sign(bytes).to_vec())
+        .build();
     // Serialising into memory a value built just above cannot fail; an empty message would be refused by every reader.
     sign1.to_vec().unwrap_or_default()
 }
@@ -295,8 +354,16 @@ impl Unverified {
         if header.alg != Some(ed25519()) {
             return Err(CoseError::Algorithm);
         }
-        let only_known = header.crit.is_empty() && header.rest.is_empty() && header.content_type.is_none() && sign1.unprotected.is_empty();
-        let kid = header.key_id.as_slice().try_into().map(KeyId).map_err(|_| CoseError::Shape)?;
+        let only_known = header.crit.is_empty()
+            && header.rest.is_empty()
+            && header.content_type.is_none()
+            && sign1.unprotected.is_empty();
+        let kid = header
+            .key_id
+            .as_slice()
+            .try_into()
+            .map(KeyId)
+            .map_err(|_| CoseError::Shape)?;
         if !only_known || sign1.payload.is_none() || sign1.signature.len() != 64 {
             return Err(CoseError::Shape);
         }
@@ -318,7 +385,8 @@ impl Unverified {
         if key.id() != self.kid {
             return Err(CoseError::UnknownKey);
         }
-        self.sign1.verify_signature(aad, |sig, message| key.verify(message, sig))?;
+        self.sign1
+            .verify_signature(aad, |sig, message| key.verify(message, sig))?;
         self.sign1.payload.ok_or(CoseError::Shape)
     }
 }

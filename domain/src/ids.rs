@@ -186,7 +186,9 @@ impl fmt::Display for Identity {
 impl FromStr for Identity {
     type Err = BadId;
     fn from_str(s: &str) -> Result<Self, BadId> {
-        let bad = BadId { expected: "srv-|gw-|dev-|obs" };
+        let bad = BadId {
+            expected: "srv-|gw-|dev-|obs",
+        };
         let (class, id) = s.split_once('-').ok_or(bad)?;
         let id = from_text(id).ok_or(bad)?;
         match class {

@@ -20,6 +20,9 @@ pub mod evidence;
 pub mod ids;
 pub mod pass;
 pub mod presence;
+pub mod reach;
 pub mod refusal;
+#[cfg(test)]
+mod test_keys;
 pub mod time;
 pub mod wire;

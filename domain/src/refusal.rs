@@ -33,7 +33,12 @@ pub struct Alternative {
 impl Refusal {
     /// A refusal with nothing but its code.
     pub fn new(code: Code) -> Self {
-        Self { code, data: BTreeMap::new(), lifts_at: None, alternatives: Vec::new() }
+        Self {
+            code,
+            data: BTreeMap::new(),
+            lifts_at: None,
+            alternatives: Vec::new(),
+        }
     }
 
     /// The same with one more datum.
@@ -109,5 +114,53 @@ codes! {
     UnknownTimeZone "unknown_time_zone" 422 "時間帯の名前が正しくありません。" "This is not the name of a time zone.";
     AlreadySetUp "already_set_up" 409 "初期設定はすでに終わっています。" "The first set-up is already done.";
     GatewayUnreachable "gateway_unreachable" 409 "ゲートウェイと通信できません。" "The gateway cannot be reached.";
+    MethodNotAllowed "method_not_allowed" 405 "この操作はできません。" "This cannot be done here.";
+    BodyTooLarge "body_too_large" 413 "送信された内容が大きすぎます。" "That is more than is accepted here.";
+    CrossSite "cross_site" 403 "別のサイトから送られた操作は受け付けません。この画面を開き直してください。" "This came from another site and was not accepted; open this page again.";
+    RequestRunning "request_running" 409 "同じ Idempotency-Key の処理が進行中です。" "A request with this Idempotency-Key is still running.";
     TooManyRequests "too_many_requests" 429 "しばらくしてからやり直してください。" "Too many requests; try again later.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_its_own_name_a_status_and_both_sentences() {
+        let mut names: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let name = code.name();
+            assert!(
+                (400..500).contains(&code.status()),
+                "{name}: a refusal is an answer, not a failure"
+            );
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{name}"
+            );
+            assert!(
+                code.ja().ends_with('。') && !code.ja().is_ascii(),
+                "{name}: a Japanese sentence"
+            );
+            assert!(
+                code.en().ends_with('.') && code.en().is_ascii(),
+                "{name}: an English sentence"
+            );
+        }
+    }
+
+    #[test]
+    fn data_and_code_are_kept() {
+        let refusal = Refusal::new(Code::OffGrid).with("grid_seconds", 900);
+        assert_eq!(
+            (
+                refusal.to_string().as_str(),
+                refusal.data["grid_seconds"].as_str()
+            ),
+            ("off_grid", "900")
+        );
+    }
 }

@@ -4,7 +4,21 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize, Encode, Decode)]
+#[derive(
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    Serialize,
+    Deserialize,
+    Encode,
+    Decode,
+)]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct Timestamp(#[n(0)] pub i64);
@@ -23,12 +37,15 @@ impl Timestamp {
 
     /// RFC 3339 in UTC with milliseconds, for the API and for people who read logs.
     pub fn rfc3339(self) -> String {
-        jiff::Timestamp::from_millisecond(self.0).map_or_else(|_| format!("{}ms", self.0), |t| format!("{t:.3}"))
+        jiff::Timestamp::from_millisecond(self.0)
+            .map_or_else(|_| format!("{}ms", self.0), |t| format!("{t:.3}"))
     }
 
     /// Reads RFC 3339 with an offset or `Z`. A bare local time is refused: it names two instants or none twice a year.
     pub fn parse_rfc3339(text: &str) -> Result<Self, BadTime> {
-        text.parse::<jiff::Timestamp>().map(|t| Self(t.as_millisecond())).map_err(|_| BadTime)
+        text.parse::<jiff::Timestamp>()
+            .map(|t| Self(t.as_millisecond()))
+            .map_err(|_| BadTime)
     }
 }
 

@@ -46,6 +46,9 @@ CREATE TABLE log (
     site_id        TEXT    REFERENCES site (id),
     origin         TEXT    NOT NULL,
     fiscal_year    INTEGER NOT NULL,
+    -- Signed-note verifier key of the log, and the signed keyring that was in force when it was opened.
+    vkey           TEXT    NOT NULL,
+    keyring        BLOB    NOT NULL,
     service_stream TEXT    NOT NULL,
     created_at     INTEGER NOT NULL,
     -- The head: changed only by compare-and-swap on size.
@@ -149,6 +152,7 @@ CREATE TABLE event (
 ) STRICT;
 CREATE UNIQUE INDEX event_seq_key ON event (gateway_id, stream, seq) WHERE gateway_id IS NOT NULL;
 CREATE INDEX event_site_idx ON event (site_id, id);
+CREATE INDEX event_correlation_idx ON event (correlation) WHERE correlation IS NOT NULL;
 
 CREATE TABLE presence (
     site_id     TEXT    NOT NULL REFERENCES site (id),
@@ -174,10 +178,27 @@ CREATE TABLE command (
     id          TEXT    NOT NULL PRIMARY KEY,
     gateway_id  TEXT    NOT NULL REFERENCES gateway (id),
     kind        TEXT    NOT NULL,
+    -- The order as it is sent (domain::wire::uplink::Order).
+    order_cbor  BLOB    NOT NULL,
     issued_at   INTEGER NOT NULL,
     not_after   INTEGER NOT NULL,
+    -- When the running server published it; NULL while it waits.
+    sent_at     INTEGER,
     outcome     TEXT    CHECK (outcome IN ('executed', 'expired', 'rejected')),
     answered_at INTEGER,
     seal_no     INTEGER
 ) STRICT;
 CREATE INDEX command_gateway_idx ON command (gateway_id, issued_at);
+
+-- Bundles that were asked for through the API. The file lies under the data directory.
+CREATE TABLE export (
+    id          TEXT    NOT NULL PRIMARY KEY,
+    site_id     TEXT    NOT NULL REFERENCES site (id),
+    nonce       BLOB    NOT NULL,
+    state       TEXT    NOT NULL CHECK (state IN ('running', 'done', 'failed')),
+    path        TEXT    NOT NULL,
+    findings    TEXT    NOT NULL,
+    started_at  INTEGER NOT NULL,
+    finished_at INTEGER
+) STRICT;
+CREATE INDEX export_site_idx ON export (site_id, id);

@@ -1,10 +1,11 @@
 //! From what a gateway holds to what a decision reads.
 
 use super::{Check, Facts, Form, GrantFacts, Issuer, Mode, PassFacts, Request};
-use crate::pass::{Presented, Shown};
+use crate::pass::{Claims, Presented, Shown};
 use crate::time::{Interval, Timestamp};
 use crate::wire::bus::Direction;
 use crate::wire::snapshot::{Door, Grant, PassRow, Policy};
+use crate::wire::uplink::Revoked;
 
 /// What a gateway holds about one credential.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,15 @@ pub struct Held<'a> {
     pub revoked: bool,
     /// The last code accepted from this pass: seconds and counter.
     pub ratchet: Option<(u32, u16)>,
+}
+
+/// Everything whose revocation revokes what was shown: the pass and whoever it is for, as it says itself and as the snapshot
+/// says. [`Held::revoked`] is whether the list names one of them.
+pub fn revocable(presented: &Presented, row: Option<&PassRow>) -> impl Iterator<Item = Revoked> {
+    let pass = presented.pass().map(Revoked::Pass);
+    let subjects = [presented.subject(), row.map(|row| row.subject)];
+    pass.into_iter()
+        .chain(subjects.into_iter().flatten().map(Revoked::Subject))
 }
 
 /// The identity-free part of a read. `row` is the pass in the snapshot, if the gateway knows it.
@@ -44,22 +54,37 @@ pub fn request(presented: &Presented, row: Option<&PassRow>, direction: Directio
         Presented::Static { claims, right_site } => {
             request.form = Some(Form::Static);
             request.issuer = Issuer::Known;
-            request.signature = Check::Good;
-            request.pass = pass_facts(claims, *right_site);
+            request.signature = if contradicts(claims, row) {
+                Check::Bad
+            } else {
+                Check::Good
+            };
+            request.pass = (request.signature == Check::Good)
+                .then(|| pass_facts(claims, *right_site))
+                .flatten();
         }
-        Presented::Carried { claims, right_site, shown } => {
+        Presented::Carried {
+            claims,
+            right_site,
+            shown,
+        } => {
             request.form = Some(Form::Carried);
             request.issuer = Issuer::Known;
             request.signature = holder_check(claims.holder.as_ref(), claims.pass, shown);
+            if contradicts(claims, row) {
+                request.signature = Check::Bad;
+            }
             request.shown_at = Some(shown_at(shown));
             request.assurance = 1;
-            request.pass = (request.signature == Check::Good).then(|| pass_facts(claims, *right_site)).flatten();
+            request.pass = (request.signature == Check::Good)
+                .then(|| pass_facts(claims, *right_site))
+                .flatten();
         }
         Presented::Reference { pass, shown } => {
             request.form = Some(Form::Reference);
             request.shown_at = Some(shown_at(shown));
             request.assurance = 1;
-            if let Some(row) = row {
+            if let Some(row) = row.filter(|row| row.id == *pass) {
                 request.signature = holder_check(row.holder.as_ref(), *pass, shown);
             }
         }
@@ -68,7 +93,15 @@ pub fn request(presented: &Presented, row: Option<&PassRow>, direction: Directio
 }
 
 /// The identity-free part of what the gateway holds.
-pub fn facts(presented: &Presented, held: &Held<'_>, door: &Door, mode: Mode, policy: &Policy, stale_s: Option<u32>, audit_available: bool) -> Facts {
+pub fn facts(
+    presented: &Presented,
+    held: &Held<'_>,
+    door: &Door,
+    mode: Mode,
+    policy: &Policy,
+    stale_s: Option<u32>,
+    audit_available: bool,
+) -> Facts {
     let replayed = match (presented.shown(), held.ratchet) {
         (_, None) => false,
         (Some(shown), Some(last)) => (shown.at_s, shown.n) <= last,
@@ -88,20 +121,52 @@ pub fn facts(presented: &Presented, held: &Held<'_>, door: &Door, mode: Mode, po
         grants: held
             .grants
             .iter()
-            .map(|grant| GrantFacts { zones: grant.zones.clone(), during: grant.during, class: grant.class })
+            // What the row does not name, or names for somebody else, is no right of this pass.
+            .filter(|grant| {
+                held.row.is_some_and(|row| {
+                    row.grants.contains(&grant.id) && row.subject == grant.subject
+                })
+            })
+            .map(|grant| GrantFacts {
+                zones: grant.zones.clone(),
+                during: grant.during,
+                class: grant.class,
+            })
             .collect(),
         audit_available,
     }
 }
 
-fn pass_facts(claims: &crate::pass::Claims, right_site: bool) -> Option<PassFacts> {
+fn pass_facts(claims: &Claims, right_site: bool) -> Option<PassFacts> {
     let during = Interval::new(seconds(claims.not_before_s), seconds(claims.expires_s))?;
-    Some(PassFacts { during, issued_at: seconds(claims.issued_at_s), zones: claims.zones.clone(), right_site })
+    Some(PassFacts {
+        during,
+        issued_at: seconds(claims.issued_at_s),
+        zones: claims.zones.clone(),
+        right_site,
+    })
 }
 
-fn holder_check(holder: Option<&crate::crypto::HolderKey>, pass: crate::ids::PassId, shown: &Shown) -> Check {
+/// Whether a pass says something else about its holder than the snapshot does: a key that was replaced opens nothing.
+fn contradicts(claims: &Claims, row: Option<&PassRow>) -> bool {
+    row.is_some_and(|row| {
+        row.id != claims.pass || row.subject != claims.subject || row.holder != claims.holder
+    })
+}
+
+fn holder_check(
+    holder: Option<&crate::crypto::HolderKey>,
+    pass: crate::ids::PassId,
+    shown: &Shown,
+) -> Check {
     match holder {
-        Some(key) if key.verify(&shown.message(pass), shown.signature.as_slice()).is_ok() => Check::Good,
+        Some(key)
+            if key
+                .verify(&shown.message(pass), shown.signature.as_slice())
+                .is_ok() =>
+        {
+            Check::Good
+        }
         _ => Check::Bad,
     }
 }

@@ -8,7 +8,7 @@ mod reason;
 
 use minicbor::{Decode, Encode};
 
-pub use gather::{Held, facts, request};
+pub use gather::{Held, facts, request, revocable};
 pub use reason::Reason;
 
 use crate::crypto::Digest;
@@ -228,6 +228,29 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
 }
 
+impl Decision {
+    /// Whether the read proves who was at the door: the signatures hold, the code is fresh and was not used before, the
+    /// pass is of this site. An out-read moves nobody out, and no read moves the ratchet, unless it does; otherwise a copied
+    /// code could sign somebody out of the roll-call, and a forged one could use up their codes.
+    pub fn identifies(&self, request: &Request) -> bool {
+        let doubts = [
+            Reason::PassStale,
+            Reason::PassFuture,
+            Reason::PassReplayed,
+            Reason::WrongSite,
+            Reason::CredentialUnknown,
+        ];
+        request.signature == Check::Good
+            && !self.reasons.iter().any(|reason| doubts.contains(reason))
+    }
+
+    /// Whether the presentation is accepted, so that its code may never be accepted again: it is then the ratchet's new
+    /// position ([`crate::pass::Presented::position`]).
+    pub fn moves_ratchet(&self, request: &Request) -> bool {
+        self.release && self.identifies(request)
+    }
+}
+
 /// Decides. Uncertainty of the clock narrows every interval and never widens one.
 pub fn decide(request: &Request, facts: &Facts, policy: &Policy, now: &Reading) -> Decision {
     let mut reasons = Vec::new();
@@ -238,9 +261,15 @@ pub fn decide(request: &Request, facts: &Facts, policy: &Policy, now: &Reading) 
     };
     fail(facts.mode == Mode::Lockdown, Reason::DoorLockdown);
     fail(facts.mode == Mode::Blocked, Reason::DoorBlocked);
-    fail(request.form == Some(Form::Reference) && facts.known.is_none(), Reason::CredentialUnknown);
+    fail(
+        request.form == Some(Form::Reference) && facts.known.is_none(),
+        Reason::CredentialUnknown,
+    );
     fail(request.form.is_none(), Reason::CredentialMalformed);
-    fail(request.form.is_some() && request.assurance < facts.min_assurance, Reason::AssuranceTooLow);
+    fail(
+        request.form.is_some() && request.assurance < facts.min_assurance,
+        Reason::AssuranceTooLow,
+    );
     fail(request.issuer == Issuer::Unknown, Reason::IssuerUnknown);
     fail(request.signature == Check::Bad, Reason::SignatureBad);
     if request.signature == Check::Good {
@@ -255,7 +284,10 @@ pub fn decide(request: &Request, facts: &Facts, policy: &Policy, now: &Reading) 
     if reasons.is_empty() && request.signature != Check::Good {
         reasons.push(Reason::Other);
     }
-    Decision { release: request.direction == Direction::Out || reasons.is_empty(), reasons }
+    Decision {
+        release: request.direction == Direction::Out || reasons.is_empty(),
+        reasons,
+    }
 }
 
 /// What is wrong with the pass or code itself.
@@ -274,6 +306,7 @@ fn pass_reasons(request: &Request, facts: &Facts, policy: &Policy, now: &Reading
         }
     }
     if let Some(shown_at) = request.shown_at {
+        // The clock's error comes off both sides; an error above the life of a code leaves nothing that is in time.
         let life_ms = i64::from(policy.code_life_s) * 1000 - err_ms;
         let age_ms = now.wall.since_ms(shown_at);
         if age_ms > life_ms {
@@ -282,8 +315,12 @@ fn pass_reasons(request: &Request, facts: &Facts, policy: &Policy, now: &Reading
         if age_ms < -life_ms {
             reasons.push(Reason::PassFuture);
         }
+    } else if request.form != Some(Form::Static) {
+        reasons.push(Reason::PassStale);
     }
-    if facts.replayed {
+    // A printed pass lets in once and is shown again on the way out.
+    let shown_out = request.form == Some(Form::Static) && request.direction == Direction::Out;
+    if facts.replayed && !shown_out {
         reasons.push(Reason::PassReplayed);
     }
     if facts.revoked || facts.known == Some(PassState::Revoked) {
@@ -306,35 +343,78 @@ fn right_reasons(request: &Request, facts: &Facts, policy: &Policy, now: &Readin
     let mut reasons = Vec::new();
     let mut keep = |left: &mut Vec<&GrantFacts>, rule: &dyn Fn(&GrantFacts) -> bool, reason| {
         let passed: Vec<_> = left.iter().copied().filter(|right| rule(right)).collect();
-        if passed.is_empty() { reasons.push(reason) } else { *left = passed }
+        if passed.is_empty() {
+            reasons.push(reason);
+        } else {
+            *left = passed;
+        }
     };
-    keep(&mut left, &|right| right.zones.contains(&facts.zone), Reason::ZoneNotGranted);
+    keep(
+        &mut left,
+        &|right| right.zones.contains(&facts.zone),
+        Reason::ZoneNotGranted,
+    );
     if request.pass.is_none() {
         let err_ms = i64::from(now.err_ms);
         let in_time = |right: &GrantFacts| match right.during {
-            Some(during) => during.narrowed(err_ms).is_some_and(|narrow| narrow.contains(now.wall)),
+            Some(during) => during
+                .narrowed(err_ms)
+                .is_some_and(|narrow| narrow.contains(now.wall)),
             None => true,
         };
         keep(&mut left, &in_time, Reason::OutsideSchedule);
     }
     let untrusted = now.clock == ClockState::Untrusted || now.err_ms > policy.clock_err_max_ms;
-    keep(&mut left, &|right| !untrusted || right.during.is_none(), Reason::ClockUntrusted);
+    keep(
+        &mut left,
+        &|right| !untrusted || right.during.is_none(),
+        Reason::ClockUntrusted,
+    );
     let tier = Tier::of(facts.stale_s, policy);
-    let carried_ms = i64::from(policy.carried_life_s) * 1000;
-    let young = request.pass.as_ref().is_some_and(|pass| now.wall.since_ms(pass.issued_at) <= carried_ms);
-    let counts = |right: &GrantFacts| tier.admits(right.class) && (right.class != Class::Carried || young);
+    let carried_ms = i64::from(policy.carried_life_s) * 1000 - i64::from(now.err_ms);
+    let young = request
+        .pass
+        .as_ref()
+        .is_some_and(|pass| now.wall.since_ms(pass.issued_at) <= carried_ms);
+    let counts =
+        |right: &GrantFacts| tier.admits(right.class) && (right.class != Class::Carried || young);
     keep(&mut left, &counts, Reason::StalePolicy);
     reasons
 }
 
-/// The rights behind a pass: static and carried passes bring zones and times of their own; a reference has its grants.
+/// The rights behind a pass. A reference has its grants. Static and carried passes bring zones and times of their own; one
+/// that the gateway has heard of opens no zone that its grants do not open, and nothing once they are gone.
 fn rights(request: &Request, facts: &Facts) -> Vec<GrantFacts> {
-    let Some(pass) = &request.pass else { return facts.grants.clone() };
-    let class = match facts.known {
-        Some(_) => facts.grants.iter().map(|grant| grant.class).max().unwrap_or(Class::Guest),
-        None => Class::Carried,
-    };
-    vec![GrantFacts { zones: pass.zones.clone(), during: Some(pass.during), class }]
+    match (request.form, &request.pass, facts.known) {
+        (Some(Form::Reference), None, Some(_)) => facts.grants.clone(),
+        (Some(Form::Static | Form::Carried), Some(pass), None) => {
+            vec![GrantFacts {
+                zones: pass.zones.clone(),
+                during: Some(pass.during),
+                class: Class::Carried,
+            }]
+        }
+        (Some(Form::Static | Form::Carried), Some(pass), Some(_)) => {
+            let both = |grant: &GrantFacts| {
+                grant
+                    .zones
+                    .iter()
+                    .filter(|zone| pass.zones.contains(zone))
+                    .copied()
+                    .collect()
+            };
+            facts
+                .grants
+                .iter()
+                .map(|grant| GrantFacts {
+                    zones: both(grant),
+                    during: Some(pass.during),
+                    class: grant.class,
+                })
+                .collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,9 @@ mod tests {
     fn the_digest_is_that_of_the_standard() {
         // RFC 9901 §4.2.3, the example of `family_name`.
         let opening = "WyI2cU1RdlJMNWhhaiIsICJmYW1pbHlfbmFtZSIsICJNw7ZiaXVzIl0";
-        assert_eq!(URL_SAFE_NO_PAD.encode(commitment(opening).0), "uutlBuYeMDyjLLTpf6Jxi7yNkEF35jdyWMn9U7b_RYY");
+        assert_eq!(
+            URL_SAFE_NO_PAD.encode(commitment(opening).0),
+            "uutlBuYeMDyjLLTpf6Jxi7yNkEF35jdyWMn9U7b_RYY"
+        );
     }
 }

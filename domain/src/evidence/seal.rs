@@ -84,13 +84,19 @@ impl Seal {
 
     fn from_payload(payload: &[u8]) -> Result<Self, SealError> {
         cbor::check(payload, SEAL_MAX).map_err(CoseError::Cbor)?;
-        let version = minicbor::decode::<Version>(payload).map_err(|_| SealError::Malformed)?.version;
+        let version = minicbor::decode::<Version>(payload)
+            .map_err(|_| SealError::Malformed)?
+            .version;
         if version != u64::from(crate::wire::VERSION) {
             return Err(SealError::UnknownVersion(version));
         }
         let seal: Self = cbor::decode(payload, SEAL_MAX).map_err(|_| SealError::Malformed)?;
         let sound = seal.seal_no >= 1 && seal.first_seq >= 1 && seal.events.len() <= EVENTS_MAX;
-        if sound { Ok(seal) } else { Err(SealError::Malformed) }
+        if sound {
+            Ok(seal)
+        } else {
+            Err(SealError::Malformed)
+        }
     }
 }
 
@@ -119,3 +125,7 @@ struct Version {
     #[n(0)]
     version: u64,
 }
+
+#[cfg(test)]
+#[path = "tests_seal.rs"]
+mod tests;

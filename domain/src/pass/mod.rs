@@ -16,8 +16,8 @@ use crate::wire::{PASS_TEXT_MAX, signed};
 /// Most zones in one pass.
 pub const ZONES_MAX: usize = 8;
 
-/// Longest life of a pass, s.
-pub const LIFE_MAX_S: i64 = 24 * 3600;
+/// Longest life of a pass, s: a day's booking with its margins.
+pub const LIFE_MAX_S: i64 = 26 * 3600;
 
 /// What a pass says (CWT claims, RFC 8392 §3.1; private claims below −65536). No name and no company.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,7 +51,11 @@ const SITE: i32 = -65_537;
 const ZONES: i32 = -65_538;
 
 impl Encode<()> for Claims {
-    fn encode<W: minicbor::encode::Write>(&self, e: &mut Encoder<W>, ctx: &mut ()) -> Result<(), minicbor::encode::Error<W::Error>> {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        ctx: &mut (),
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
         e.map(if self.holder.is_some() { 8 } else { 7 })?;
         e.u8(2)?.encode_with(self.subject, ctx)?;
         e.u8(4)?.i64(self.expires_s)?;
@@ -61,7 +65,18 @@ impl Encode<()> for Claims {
         if let Some(holder) = &self.holder {
             // {1: COSE_Key{1: 2 (EC2), -1: 1 (P-256), -2: x, -3: y}}
             let (x, y) = holder.as_bytes()[1..].split_at(32);
-            e.u8(8)?.map(1)?.u8(1)?.map(4)?.u8(1)?.u8(2)?.i8(-1)?.u8(1)?.i8(-2)?.bytes(x)?.i8(-3)?.bytes(y)?;
+            e.u8(8)?
+                .map(1)?
+                .u8(1)?
+                .map(4)?
+                .u8(1)?
+                .u8(2)?
+                .i8(-1)?
+                .u8(1)?
+                .i8(-2)?
+                .bytes(x)?
+                .i8(-3)?
+                .bytes(y)?;
         }
         e.i32(SITE)?.encode_with(self.site, ctx)?;
         e.i32(ZONES)?.encode_with(&self.zones, ctx)?.ok()
@@ -70,8 +85,10 @@ impl Encode<()> for Claims {
 
 impl<'b> Decode<'b, ()> for Claims {
     fn decode(d: &mut Decoder<'b>, ctx: &mut ()) -> Result<Self, minicbor::decode::Error> {
-        let missing = || minicbor::decode::Error::message("a claim is missing or not the expected one");
-        let (mut pass, mut subject, mut nbf, mut exp, mut iat, mut site, mut zones, mut holder) = (None, None, None, None, None, None, None, None);
+        let missing =
+            || minicbor::decode::Error::message("a claim is missing or not the expected one");
+        let (mut pass, mut subject, mut nbf, mut exp, mut iat, mut site, mut zones, mut holder) =
+            (None, None, None, None, None, None, None, None);
         for _ in 0..d.map()?.ok_or_else(missing)? {
             match d.i32()? {
                 2 => subject = Some(d.decode_with(ctx)?),
@@ -86,12 +103,21 @@ impl<'b> Decode<'b, ()> for Claims {
                 _ => return Err(missing()),
             }
         }
-        let zones = zones.filter(|zones| zones.len() <= ZONES_MAX).ok_or_else(missing)?;
+        let zones = zones
+            .filter(|zones| zones.len() <= ZONES_MAX)
+            .ok_or_else(missing)?;
+        let (not_before_s, expires_s): (i64, i64) =
+            (nbf.ok_or_else(missing)?, exp.ok_or_else(missing)?);
+        if not_before_s >= expires_s || expires_s.saturating_sub(not_before_s) > LIFE_MAX_S {
+            return Err(minicbor::decode::Error::message(
+                "a pass ends after it begins and lives for a day at most",
+            ));
+        }
         Ok(Self {
             pass: pass.ok_or_else(missing)?,
             subject: subject.ok_or_else(missing)?,
-            not_before_s: nbf.ok_or_else(missing)?,
-            expires_s: exp.ok_or_else(missing)?,
+            not_before_s,
+            expires_s,
             issued_at_s: iat.ok_or_else(missing)?,
             site: site.ok_or_else(missing)?,
             zones,
@@ -102,7 +128,16 @@ impl<'b> Decode<'b, ()> for Claims {
 
 fn decode_cnf(d: &mut Decoder<'_>) -> Result<HolderKey, minicbor::decode::Error> {
     let bad = || minicbor::decode::Error::message("cnf is not a P-256 COSE_Key");
-    let head = (d.map()?, d.u8()?, d.map()?, d.u8()?, d.u8()?, d.i8()?, d.u8()?, d.i8()?);
+    let head = (
+        d.map()?,
+        d.u8()?,
+        d.map()?,
+        d.u8()?,
+        d.u8()?,
+        d.i8()?,
+        d.u8()?,
+        d.i8()?,
+    );
     if head != (Some(1), 1, Some(4), 1, 2, -1, 1, -2) {
         return Err(bad());
     }
@@ -135,7 +170,13 @@ impl Shown {
 
 /// What the holder signs for a code made at `at_s` as number `n` of that second.
 pub fn shown_message(pass: PassId, at_s: u32, n: u16) -> Vec<u8> {
-    [b"sekisho/presentation/v1".as_slice(), &pass.0, &at_s.to_be_bytes(), &n.to_be_bytes()].concat()
+    [
+        b"sekisho/presentation/v1".as_slice(),
+        &pass.0,
+        &at_s.to_be_bytes(),
+        &n.to_be_bytes(),
+    ]
+    .concat()
 }
 
 /// `K1:` the pass alone.
@@ -145,12 +186,23 @@ pub fn static_text(pass: &[u8]) -> String {
 
 /// `K2:` the pass and a fresh signature.
 pub fn carried_text(pass: &[u8], shown: &Shown) -> String {
-    format!("K2:{}", base45::encode(&cbor::encode(&(ByteVec::from(pass.to_vec()), shown.at_s, shown.n, shown.signature.clone()))))
+    format!(
+        "K2:{}",
+        base45::encode(cbor::encode(&(
+            ByteVec::from(pass.to_vec()),
+            shown.at_s,
+            shown.n,
+            shown.signature
+        )))
+    )
 }
 
 /// `K3:` the pass's id and a fresh signature.
 pub fn reference_text(pass: PassId, shown: &Shown) -> String {
-    format!("K3:{}", base45::encode(&cbor::encode(&(pass, shown.at_s, shown.n, shown.signature.clone()))))
+    format!(
+        "K3:{}",
+        base45::encode(cbor::encode(&(pass, shown.at_s, shown.n, shown.signature)))
+    )
 }
 
 /// What a text from a reader turned out to be. The issuer's signature is checked; the holder's is checked against the key
@@ -200,25 +252,40 @@ impl Presented {
         if text.len() > PASS_TEXT_MAX {
             return Self::Malformed;
         }
-        let Some((form, bytes)) = split(text) else { return Self::Malformed };
+        let Some((form, bytes)) = split(text) else {
+            return Self::Malformed;
+        };
         match form {
-            Form::Static => match open(form, &bytes, keys) {
+            Form::Static => open(form, &bytes, keys, |claims| match claims.holder {
                 // Only a pass that names no holder counts without a holder's signature.
-                Ok(claims) if claims.holder.is_none() => Self::Static { right_site: claims.site == site, claims },
-                Ok(_) => Self::Forged { form },
-                Err(what) => what,
-            },
+                None => Self::Static {
+                    right_site: claims.site == site,
+                    claims,
+                },
+                Some(_) => Self::Forged { form },
+            }),
             Form::Carried => {
-                let Ok((pass, at_s, n, signature)) = cbor::decode::<(ByteVec, u32, u16, ByteArray<64>)>(&bytes, PASS_TEXT_MAX) else { return Self::Malformed };
-                match open(form, &pass, keys) {
-                    Ok(claims) => Self::Carried { right_site: claims.site == site, claims, shown: Shown { at_s, n, signature } },
-                    Err(what) => what,
+                let Ok((pass, at_s, n, signature)) =
+                    cbor::decode::<(ByteVec, u32, u16, ByteArray<64>)>(&bytes, PASS_TEXT_MAX)
+                else {
+                    return Self::Malformed;
+                };
+                let shown = Shown { at_s, n, signature };
+                open(form, &pass, keys, |claims| Self::Carried {
+                    right_site: claims.site == site,
+                    claims,
+                    shown,
+                })
+            }
+            Form::Reference => {
+                match cbor::decode::<(PassId, u32, u16, ByteArray<64>)>(&bytes, PASS_TEXT_MAX) {
+                    Ok((pass, at_s, n, signature)) => Self::Reference {
+                        pass,
+                        shown: Shown { at_s, n, signature },
+                    },
+                    Err(_) => Self::Malformed,
                 }
             }
-            Form::Reference => match cbor::decode::<(PassId, u32, u16, ByteArray<64>)>(&bytes, PASS_TEXT_MAX) {
-                Ok((pass, at_s, n, signature)) => Self::Reference { pass, shown: Shown { at_s, n, signature } },
-                Err(_) => Self::Malformed,
-            },
         }
     }
 
@@ -237,6 +304,12 @@ impl Presented {
             Self::Static { claims, .. } | Self::Carried { claims, .. } => Some(claims.subject),
             _ => None,
         }
+    }
+
+    /// Where the ratchet of the pass stands once this has been accepted: seconds and counter; zeros for a static pass, which
+    /// lets in once.
+    pub fn position(&self) -> (u32, u16) {
+        self.shown().map_or((0, 0), |shown| (shown.at_s, shown.n))
     }
 
     /// The holder's signature, where the form has one.
@@ -261,19 +334,27 @@ fn split(text: &str) -> Option<(Form, Vec<u8>)> {
     (base45::encode(&bytes) == body).then_some((form, bytes))
 }
 
-fn open(form: Form, bytes: &[u8], keys: &[VerifyingKey]) -> Result<Claims, Presented> {
+fn open(
+    form: Form,
+    bytes: &[u8],
+    keys: &[VerifyingKey],
+    then: impl FnOnce(Claims) -> Presented,
+) -> Presented {
     match signed::open(keys, signed::PASS, bytes, PASS_TEXT_MAX) {
-        Ok(payload) => cbor::decode(&payload, PASS_TEXT_MAX).map_err(|_| Presented::Malformed),
-        Err(CoseError::UnknownKey) => Err(Presented::IssuerUnknown { form }),
-        Err(CoseError::Signature) => Err(Presented::Forged { form }),
-        Err(_) => Err(Presented::Malformed),
+        Ok(payload) => cbor::decode(&payload, PASS_TEXT_MAX).map_or(Presented::Malformed, then),
+        Err(CoseError::UnknownKey) => Presented::IssuerUnknown { form },
+        Err(CoseError::Signature) => Presented::Forged { form },
+        Err(_) => Presented::Malformed,
     }
 }
 
 /// Reads a pass without checking its signature, as its own holder's phone does.
 pub fn peek(pass: &[u8]) -> Result<Claims, CoseError> {
     let unverified = Unverified::parse(pass, PASS_TEXT_MAX)?;
-    Ok(cbor::decode(unverified.unverified_payload(), PASS_TEXT_MAX)?)
+    Ok(cbor::decode(
+        unverified.unverified_payload(),
+        PASS_TEXT_MAX,
+    )?)
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use super::bus::Direction;
+use super::snapshot::Policy;
 use super::uplink::{Head, Outcome};
 use super::{Bytes8, Bytes16};
-use crate::access::{Facts, Request};
+use crate::access::{Decision, Facts, Reason, Request};
 use crate::crypto::{Digest, VerifyingKey};
 use crate::ids::{CommandId, DeviceId, DoorId, GatewayId, SeatId, StreamId};
 use crate::time::{Interval, Timestamp};
@@ -33,6 +34,23 @@ pub struct DecisionBody {
     /// Number of the read that was answered.
     #[n(5)]
     pub read_n: u64,
+}
+
+impl DecisionBody {
+    /// Whether the read proves who was at the door ([`Decision::identifies`]): what presence may be concluded from. On the
+    /// way out the lock is released for everybody, so the release alone says nothing.
+    pub fn identifies(&self) -> bool {
+        let reasons = self
+            .reasons
+            .iter()
+            .map(|code| Reason::from_u8(*code))
+            .collect();
+        Decision {
+            release: self.unlock_ms.is_some(),
+            reasons,
+        }
+        .identifies(&self.request)
+    }
 }
 
 /// Of `log.opened`, leaf 0 of every log: where trust in this log's gateways begins.
@@ -157,6 +175,19 @@ pub struct PolicyActivated {
     /// SHA-256 of the policy section.
     #[n(0)]
     pub digest: Digest,
+    /// The section itself, so that decisions can be replayed from the log alone.
+    #[n(1)]
+    pub policy: Policy,
+}
+
+/// Of `credential.lockout_started` and `credential.lockout_ended`: unreadable and unknown codes at one reader, counted
+/// instead of logged one by one.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct LockoutBody {
+    /// Codes since the last event of this kind at this reader.
+    #[n(0)]
+    pub reads: u32,
 }
 
 /// Of `credential.revoked_applied`: this gateway enforces the list.

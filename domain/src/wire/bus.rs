@@ -20,7 +20,9 @@ pub const BEAT_EVERY_MS: u64 = 1_000;
 pub const MESSAGE_MAX: usize = 1_024;
 
 /// Which way a reader lets people through.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode, serde::Serialize, serde::Deserialize,
+)]
 #[cbor(index_only)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {

@@ -199,7 +199,10 @@ mod tests {
         }
         let golden = include_str!("../../../docs/taxonomy.golden.txt");
         // Lines may be added at the end of a family; a line that is there may never change.
-        assert_eq!(text, golden, "codes are never renamed or re-used; new ones are added to docs/taxonomy.golden.txt");
+        assert_eq!(
+            text, golden,
+            "codes are never renamed or re-used; new ones are added to docs/taxonomy.golden.txt"
+        );
     }
 
     #[test]

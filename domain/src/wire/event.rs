@@ -114,6 +114,8 @@ impl Event {
 
     /// The salted digests in this event.
     pub fn commitments(&self) -> impl Iterator<Item = Digest> {
-        [self.subject, self.credential, self.booking, self.actor].into_iter().flatten()
+        [self.subject, self.credential, self.booking, self.actor]
+            .into_iter()
+            .flatten()
     }
 }

@@ -80,11 +80,18 @@ impl Keyring {
 
     /// The keys allowed for `purpose`.
     pub fn keys_for(&self, purpose: Purpose) -> Vec<VerifyingKey> {
-        self.keys.iter().filter(|key| key.purpose == purpose).map(|key| key.public).collect()
+        self.keys
+            .iter()
+            .filter(|key| key.purpose == purpose)
+            .map(|key| key.public)
+            .collect()
     }
 
     /// The key of the log called `origin`.
     pub fn log_key(&self, origin: &str) -> Option<VerifyingKey> {
-        self.keys.iter().find(|key| key.purpose == Purpose::Log && key.origin.as_deref() == Some(origin)).map(|key| key.public)
+        self.keys
+            .iter()
+            .find(|key| key.purpose == Purpose::Log && key.origin.as_deref() == Some(origin))
+            .map(|key| key.public)
     }
 }

@@ -7,6 +7,8 @@ pub mod body;
 pub mod bus;
 pub mod code;
 pub mod event;
+#[cfg(test)]
+mod golden;
 pub mod keyring;
 pub mod signed;
 pub mod snapshot;
@@ -23,7 +25,7 @@ pub const PUBLISH_MAX: usize = 48 * 1024;
 pub const SNAPSHOT_MAX: usize = 8 * 1024 * 1024;
 
 /// Text of a pass as a reader sends it, characters.
-pub const PASS_TEXT_MAX: usize = 640;
+pub const PASS_TEXT_MAX: usize = 720;
 
 /// Eight random bytes: a beat, a boot id.
 pub type Bytes8 = minicbor::bytes::ByteArray<8>;

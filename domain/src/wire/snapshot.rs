@@ -7,7 +7,8 @@ use crate::crypto::{Digest, HolderKey};
 use crate::ids::{DoorId, GatewayId, GrantId, PassId, SiteId, SubjectId, ZoneId};
 use crate::time::{Interval, Timestamp};
 
-/// All grants of a site.
+/// All grants of a site. Signed by the `snapshot` key and bound to `dn/snapshot` of its gateway
+/// ([`super::signed::seal_for`]); the signed bytes travel in [`super::uplink::SnapshotChunk`]s.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct Snapshot {
@@ -116,7 +117,9 @@ pub struct Door {
 }
 
 /// Who a grant is for; the tiers of staleness treat the classes differently.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode, PartialOrd, Ord, serde::Serialize,
+)]
 #[cbor(index_only)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {

@@ -62,7 +62,10 @@ impl Channel {
 
     /// The last part of the topic.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(channel, _)| *channel == self).map_or("", |(_, text)| text)
+        Self::ALL
+            .iter()
+            .find(|(channel, _)| *channel == self)
+            .map_or("", |(_, text)| text)
     }
 }
 
@@ -74,17 +77,30 @@ pub fn partition(gateway: GatewayId) -> u8 {
 
 /// Filters by which a server hears all gateways.
 pub fn server_filters() -> [String; 2] {
-    ["sekisho/v1/+/+/up/#".to_owned(), "sekisho/v1/+/+/state".to_owned()]
+    [
+        "sekisho/v1/+/+/up/#".to_owned(),
+        "sekisho/v1/+/+/state".to_owned(),
+    ]
 }
 
 /// The filter by which a gateway hears the server.
 pub fn gateway_filter(gateway: GatewayId) -> String {
-    format!("sekisho/v1/p{:02}/{}/dn/#", partition(gateway), Identity::Gateway(gateway))
+    format!(
+        "sekisho/v1/p{:02}/{}/dn/#",
+        partition(gateway),
+        Identity::Gateway(gateway)
+    )
 }
 
 impl fmt::Display for Uplink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sekisho/v1/p{:02}/{}/{}", partition(self.gateway), Identity::Gateway(self.gateway), self.channel.as_str())
+        write!(
+            f,
+            "sekisho/v1/p{:02}/{}/{}",
+            partition(self.gateway),
+            Identity::Gateway(self.gateway),
+            self.channel.as_str()
+        )
     }
 }
 
@@ -96,13 +112,26 @@ pub struct BadTopic;
 impl FromStr for Uplink {
     type Err = BadTopic;
     fn from_str(s: &str) -> Result<Self, BadTopic> {
-        let (_, rest) = s.strip_prefix("sekisho/v1/").and_then(|rest| rest.split_once('/')).ok_or(BadTopic)?;
+        let (_, rest) = s
+            .strip_prefix("sekisho/v1/")
+            .and_then(|rest| rest.split_once('/'))
+            .ok_or(BadTopic)?;
         let (identity, last) = rest.split_once('/').ok_or(BadTopic)?;
-        let Ok(Identity::Gateway(gateway)) = identity.parse() else { return Err(BadTopic) };
-        let channel = Channel::ALL.iter().find(|(_, text)| *text == last).map(|(channel, _)| *channel).ok_or(BadTopic)?;
+        let Ok(Identity::Gateway(gateway)) = identity.parse() else {
+            return Err(BadTopic);
+        };
+        let channel = Channel::ALL
+            .iter()
+            .find(|(_, text)| *text == last)
+            .map(|(channel, _)| *channel)
+            .ok_or(BadTopic)?;
         let topic = Self { gateway, channel };
         // Only the gateway's own partition is its topic.
-        if topic.to_string() == s { Ok(topic) } else { Err(BadTopic) }
+        if topic.to_string() == s {
+            Ok(topic)
+        } else {
+            Err(BadTopic)
+        }
     }
 }
 
@@ -163,7 +192,10 @@ pub fn bus_observer_filter() -> String {
 
 impl fmt::Display for Bus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let leg = Leg::ALL.iter().find(|(leg, _)| *leg == self.leg).map_or("", |(_, text)| text);
+        let leg = Leg::ALL
+            .iter()
+            .find(|(leg, _)| *leg == self.leg)
+            .map_or("", |(_, text)| text);
         write!(f, "bus/v1/{}/{leg}", Identity::Device(self.device))
     }
 }
@@ -171,9 +203,18 @@ impl fmt::Display for Bus {
 impl FromStr for Bus {
     type Err = BadTopic;
     fn from_str(s: &str) -> Result<Self, BadTopic> {
-        let (identity, last) = s.strip_prefix("bus/v1/").and_then(|rest| rest.split_once('/')).ok_or(BadTopic)?;
-        let Ok(Identity::Device(device)) = identity.parse() else { return Err(BadTopic) };
-        let leg = Leg::ALL.iter().find(|(_, text)| *text == last).map(|(leg, _)| *leg).ok_or(BadTopic)?;
+        let (identity, last) = s
+            .strip_prefix("bus/v1/")
+            .and_then(|rest| rest.split_once('/'))
+            .ok_or(BadTopic)?;
+        let Ok(Identity::Device(device)) = identity.parse() else {
+            return Err(BadTopic);
+        };
+        let leg = Leg::ALL
+            .iter()
+            .find(|(_, text)| *text == last)
+            .map(|(leg, _)| *leg)
+            .ok_or(BadTopic)?;
         Ok(Self { device, leg })
     }
 }
@@ -202,8 +243,16 @@ mod tests {
 
     #[test]
     fn a_wrong_partition_is_not_the_gateways_topic() {
-        let topic = Uplink { gateway: GatewayId([1; 16]), channel: Channel::State }.to_string();
-        let wrong = topic.replacen(&format!("/p{:02}/", partition(GatewayId([1; 16]))), "/p99/", 1);
+        let topic = Uplink {
+            gateway: GatewayId([1; 16]),
+            channel: Channel::State,
+        }
+        .to_string();
+        let wrong = topic.replacen(
+            &format!("/p{:02}/", partition(GatewayId([1; 16]))),
+            "/p99/",
+            1,
+        );
         assert_eq!(wrong.parse::<Uplink>(), Err(BadTopic));
     }
 }

@@ -154,7 +154,8 @@ pub struct Freshness {
     /// Newest revocation list (0: none was ever made).
     #[n(4)]
     pub revocation_epoch: u64,
-    /// SHA-256 of its signed payload; zeros when there is none.
+    /// SHA-256 of its payload (the CBOR of [`Revocation`] inside the COSE_Sign1, which is the same for every signature);
+    /// zeros when there is none.
     #[n(5)]
     pub revocation_digest: Digest,
     /// The server's time.

@@ -1,0 +1,126 @@
+//! Opening hours: weekly local times, expanded to UTC intervals in the site's zone.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{SignedDuration, ToSpan};
+
+use crate::refusal::{Code, Refusal};
+use crate::time::{Interval, Timestamp};
+
+/// Minutes after local midnight at which a day ends.
+const DAY_MIN: u16 = 1440;
+
+/// Open on one weekday from one local time to another; several rows a day are several blocks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
+pub struct OpeningHours {
+    /// 0 is Monday, 6 is Sunday.
+    pub weekday: u8,
+    /// Minutes after local midnight, 0..1440.
+    pub opens_min: u16,
+    /// Minutes after local midnight, up to 1440: the next midnight.
+    pub closes_min: u16,
+}
+
+/// Whether a table makes sense: known weekdays, opens before it closes, no two blocks of a day overlap.
+pub fn check_opening_hours(table: &[OpeningHours]) -> Result<(), Refusal> {
+    let overlap = |a: &OpeningHours, b: &OpeningHours| {
+        a.weekday == b.weekday && a.opens_min < b.closes_min && b.opens_min < a.closes_min
+    };
+    for (i, row) in table.iter().enumerate() {
+        let sound = row.weekday <= 6 && row.opens_min < row.closes_min && row.closes_min <= DAY_MIN;
+        if !sound || table[..i].iter().any(|other| overlap(row, other)) {
+            return Err(Refusal::new(Code::InvalidInput).with("opening_hours", i));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `name` is a time zone of the IANA database.
+pub fn check_time_zone(name: &str) -> Result<(), Refusal> {
+    Zone::named(name).map(|_| ())
+}
+
+/// A site's time zone, from the database inside the program: the same answer on every machine.
+pub(super) struct Zone(TimeZone);
+
+impl Zone {
+    pub(super) fn named(name: &str) -> Result<Self, Refusal> {
+        let zone = TimeZoneDatabase::bundled().get(name).map(Self);
+        zone.map_err(|_| Refusal::new(Code::UnknownTimeZone).with("time_zone", name))
+    }
+
+    /// How far `at` lies past the last step of `step_ms`, counted from local midnight, so that steps fit local clocks.
+    pub(super) fn past_step_ms(&self, at: Timestamp, step_ms: i64) -> Result<i64, Refusal> {
+        let time = self.local(at).ok_or(Code::InvalidInput)?.time();
+        let day_ms = time
+            .duration_since(jiff::civil::Time::midnight())
+            .as_millis();
+        Ok(i64::try_from(day_ms).map_err(|_| Code::InvalidInput)? % step_ms)
+    }
+
+    /// The last step at or before `at`.
+    pub(super) fn step_at_or_before(&self, at: Timestamp, step_ms: i64) -> Option<Timestamp> {
+        Some(at.plus_ms(-self.past_step_ms(at, step_ms).ok()?))
+    }
+
+    /// The first step at or after `at`.
+    pub(super) fn step_at_or_after(&self, at: Timestamp, step_ms: i64) -> Option<Timestamp> {
+        self.step_at_or_before(at.plus_ms(step_ms - 1), step_ms)
+    }
+
+    fn local(&self, at: Timestamp) -> Option<DateTime> {
+        Some(
+            self.0
+                .to_datetime(jiff::Timestamp::from_millisecond(at.0).ok()?),
+        )
+    }
+
+    /// The instant of a local time. A time that a clock change skips is the instant after the gap; one that happens twice is
+    /// the first.
+    fn instant(&self, date: Date, minutes: u16) -> Option<Timestamp> {
+        let local = date
+            .to_datetime(jiff::civil::Time::midnight())
+            .checked_add(i64::from(minutes).minutes())
+            .ok()?;
+        let instant = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
+        Some(Timestamp(instant.as_millisecond()))
+    }
+}
+
+/// The open blocks that touch `window`, and those of a day before and after, in order; blocks that meet are one block.
+pub(super) fn open_blocks(zone: &Zone, table: &[OpeningHours], window: &Interval) -> Vec<Interval> {
+    let (Some(first), Some(last)) = (zone.local(window.start), zone.local(window.end)) else {
+        return Vec::new();
+    };
+    let day = SignedDuration::from_hours(24);
+    let (Ok(mut date), Ok(end)) = (first.date().checked_sub(day), last.date().checked_add(day))
+    else {
+        return Vec::new();
+    };
+    let mut blocks: Vec<Interval> = Vec::new();
+    while date <= end {
+        let weekday = u8::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(u8::MAX);
+        let rows = table.iter().filter(|row| row.weekday == weekday);
+        blocks.extend(rows.filter_map(|row| {
+            Interval::new(
+                zone.instant(date, row.opens_min)?,
+                zone.instant(date, row.closes_min)?,
+            )
+        }));
+        let Ok(next) = date.tomorrow() else { break };
+        date = next;
+    }
+    blocks.sort_by_key(|block| block.start);
+    merge(blocks)
+}
+
+fn merge(blocks: Vec<Interval>) -> Vec<Interval> {
+    let mut merged: Vec<Interval> = Vec::new();
+    for block in blocks {
+        match merged.last_mut() {
+            Some(last) if block.start <= last.end => last.end = last.end.max(block.end),
+            _ => merged.push(block),
+        }
+    }
+    merged
+}
