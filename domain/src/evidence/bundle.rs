@@ -290,36 +290,33 @@ struct AnyVersion {
     version: u64,
 }
 
-/// Name of a site's log of one Japanese fiscal year: `{operator}/site/{site}/fy{year}`, or `{operator}/operator/fy{year}`
-/// for the operator's own (nil site). A log that replaces another of the same year has a `part` of 2 and above.
-pub fn origin(operator: &str, site: SiteId, fiscal_year: i16, part: u32) -> String {
+/// Name of a site's log of one Japanese fiscal year: `{namespace}/{site}/fy{year}`, or `{namespace}/operator/fy{year}` for
+/// the operator's own (nil site). A log that replaces another of the same year has a `part` of 2 and above.
+pub fn origin(namespace: &str, site: SiteId, fiscal_year: i64, part: u32) -> String {
     let whose = if site == SiteId::NIL {
         "operator".to_owned()
     } else {
-        format!("site/{}", site.text())
+        site.text()
     };
     let part = if part > 1 {
         format!(".{part}")
     } else {
         String::new()
     };
-    format!("{operator}/{whose}/fy{fiscal_year}{part}")
+    format!("{namespace}/{whose}/fy{fiscal_year}{part}")
 }
 
 /// Whose log an origin names: nil for the operator's own, `None` when the name is not of the form that [`origin`] makes.
 pub fn origin_site(origin: &str) -> Option<SiteId> {
     let (rest, year) = origin.rsplit_once('/')?;
-    year.strip_prefix("fy")?;
-    let (before, last) = rest.rsplit_once('/')?;
-    if last == "operator" {
+    let (namespace, whose) = rest.rsplit_once('/')?;
+    if namespace.is_empty() || !year.starts_with("fy") {
+        return None;
+    }
+    if whose == "operator" {
         return Some(SiteId::NIL);
     }
-    let (operator, site) = before.rsplit_once('/')?;
-    if site == "site" && !operator.is_empty() {
-        SiteId::parse_text(last).ok()
-    } else {
-        None
-    }
+    SiteId::parse_text(whose).ok()
 }
 
 /// The files under `site/tile/` of a log with these leaves (bytes of seals, from leaf 0), as `(path, bytes)`.

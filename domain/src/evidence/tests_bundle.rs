@@ -144,14 +144,7 @@ fn an_origin_names_its_site() {
         Some(SiteId::NIL)
     );
     assert!(origin("op.example", site, 2026, 2).ends_with("/fy2026.2"));
-    for other in [
-        "",
-        "x",
-        "site/fy2026",
-        "a/site/b/fy2026",
-        "/operator",
-        "a/b/c/d",
-    ] {
+    for other in ["", "x", "site/fy2026", "a/b/fy2026", "/operator", "a/b/c/d"] {
         assert_eq!(origin_site(other), None, "{other}");
     }
 }

@@ -1,0 +1,160 @@
+//! What is judged after the last leaf: the beginning against what was signed before (V04), the names (V15), the cuts (V13).
+
+use sekisho_domain::crypto::hex;
+use sekisho_domain::evidence::bundle::{Manifest, Part, origin_site};
+use sekisho_domain::evidence::checkpoint::Checkpoint;
+use sekisho_domain::ids::{GatewayId, SiteId};
+use sekisho_domain::time::Timestamp;
+
+use crate::check::Check;
+use crate::head::Head;
+use crate::leaves::Walked;
+use crate::problem::Problem;
+use crate::registry::Registry;
+use crate::report::{Notes, Place};
+use crate::seals::Seals;
+use crate::stream::Stream;
+
+/// What a bundle says about itself before its leaves are read.
+pub(crate) struct Claims {
+    /// The packing list, without its files.
+    pub(crate) manifest: Manifest,
+    /// The signed head.
+    pub(crate) head: Head,
+    /// The signed head at the start of the period, if there is one.
+    pub(crate) start: Option<Checkpoint>,
+    /// The site that the name of the log names.
+    pub(crate) site: Option<SiteId>,
+}
+
+impl Claims {
+    /// The head at the start of the period, when it is one of this log.
+    pub(crate) fn own_start(&self) -> Option<&Checkpoint> {
+        let origin = &self.head.checkpoint.origin;
+        self.start.as_ref().filter(|start| start.origin == *origin)
+    }
+}
+
+/// V15: the site that the name of the log and the manifest agree on. `None` when the name names none.
+pub(crate) fn site_of(head: &Head, manifest: &Manifest, notes: &mut Notes) -> Option<SiteId> {
+    let origin = head.checkpoint.origin.as_str();
+    let site = origin_site(origin);
+    if site.is_none() {
+        notes.problem(Problem::OriginForm, Place::default().detail(origin));
+    } else if site != Some(manifest.site) {
+        notes.problem(Problem::OtherSite, Place::part(Part::Manifest));
+    }
+    site
+}
+
+/// V15, continued: the keyring in leaf 0 is that of the same site.
+pub(crate) fn check_keyring(claims: &Claims, registry: Option<&Registry>, notes: &mut Notes) {
+    let (Some(registry), Some(site)) = (registry, claims.site) else {
+        return;
+    };
+    if registry.site != site {
+        notes.problem(Problem::OtherSite, Place::leaf(0).detail("keyring"));
+    }
+}
+
+/// V04: the opening names this log, and the log continues the head at the start of its period.
+pub(crate) fn check_start(
+    claims: &Claims,
+    registry: Option<&Registry>,
+    walked: &Walked,
+    notes: &mut Notes,
+) {
+    let head = &claims.head;
+    if head.checkpoint.size == 0 {
+        notes.problem(Problem::NotOpened, Place::default());
+    }
+    let Some(registry) = registry else { return };
+    if registry.origin != head.checkpoint.origin.as_str() {
+        let detail = format!("opened as {:?}", registry.origin);
+        notes.problem(Problem::NotOpened, Place::leaf(0).detail(detail));
+    }
+    let other_key = |key| !head.keys.is_empty() && !head.keys.contains(&key);
+    if registry.log_key.is_some_and(other_key) {
+        notes.problem(Problem::LogKeyDiffers, Place::leaf(0));
+    }
+    if claims.manifest.from != claims.own_start().map_or(0, |start| start.size) {
+        notes.problem(Problem::ManifestDisagrees, Place::part(Part::Manifest));
+    }
+    let Some(start) = &claims.start else { return };
+    notes.made(Check::V04, 1);
+    let place = || Place::part(Part::CheckpointStart).detail(start.origin.as_str());
+    if claims.own_start().is_some() {
+        if walked.root_at_mark != Some(start.root) {
+            notes.problem(Problem::StartDiffers, place());
+        }
+        return;
+    }
+    let named = registry.previous.as_ref();
+    match named
+        .filter(|previous| previous.origin == start.origin.as_str())
+        .map(|previous| previous.head)
+    {
+        Some(head) if (head.size, head.root) == (start.size, start.root) => {}
+        // The log before went on after this one was opened, with its closing record at least.
+        Some(head) if head.size < start.size => notes.problem(Problem::StartLater, place()),
+        _ => notes.problem(Problem::StartDiffers, place()),
+    }
+}
+
+/// V13: everyone who may seal has closed with the cut of this export. The earliest of the cuts, when none is missing.
+///
+/// The cuts must carry `wanted` (the auditor's nonce, else the manifest's) or, without one, what the server's last cut
+/// carries. What is missing is unproven; where the auditor `asked` it is a failure.
+pub(crate) fn check_cuts(
+    seals: &Seals<'_>,
+    wanted: Option<[u8; 16]>,
+    asked: bool,
+    notes: &mut Notes,
+) -> Option<Timestamp> {
+    let registry = seals.registry.as_ref()?;
+    let service = seals
+        .streams
+        .get(&(GatewayId::NIL, registry.service_stream));
+    let nonce = wanted.or_else(|| service.and_then(|stream| stream.cut).map(|cut| cut.nonce));
+    let mut up_to = Some(Timestamp(i64::MAX));
+    for sealer in std::iter::once(GatewayId::NIL).chain(registry.gateways()) {
+        notes.made(Check::V13, 1);
+        let stream = if sealer == GatewayId::NIL {
+            service
+        } else {
+            last_stream(seals, sealer)
+        };
+        let cut = stream
+            .and_then(|stream| stream.cut)
+            .filter(|cut| Some(cut.nonce) == nonce);
+        if let Some(cut) = cut {
+            up_to = up_to.map(|at| at.min(cut.at));
+        } else {
+            up_to = None;
+            let problem = if asked {
+                Problem::NonceAbsent
+            } else {
+                Problem::CutMissing
+            };
+            let place = Place {
+                gateway: Some(sealer),
+                stream: stream.map(|stream| stream.report().stream),
+                at: stream.and_then(|stream| stream.last_at),
+                detail: nonce.map(|nonce| format!("nonce {}", hex(&nonce))),
+                ..Place::default()
+            };
+            notes.problem(problem, place);
+        }
+    }
+    up_to
+}
+
+/// The stream that a gateway began last: the one that a cut must close.
+fn last_stream<'s>(seals: &'s Seals<'_>, gateway: GatewayId) -> Option<&'s Stream> {
+    let own = seals
+        .streams
+        .iter()
+        .filter(|((sealer, _), _)| *sealer == gateway);
+    own.map(|(_, stream)| stream)
+        .max_by_key(|stream| stream.first_leaf)
+}
