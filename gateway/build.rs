@@ -1,0 +1,5 @@
+//! New migration files rebuild the crate: `sqlx::migrate!` embeds them.
+
+fn main() {
+    println!("cargo::rerun-if-changed=../migrations/gateway");
+}

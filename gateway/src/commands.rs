@@ -1,0 +1,197 @@
+//! What each command does: a few steps over the library, and what is printed.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use sekisho_certs::{Certificate, Profile, Root, files};
+use sekisho_domain::ids::{DeviceId, DoorId};
+use sekisho_domain::wire::body::DeviceKind;
+use sekisho_domain::wire::bus::Direction;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Cli, Command, Device, Enrol, Issue, Kind, Revoke, Run, Status, Way};
+use crate::config::Config;
+use crate::env::Env;
+use crate::home::Home;
+use crate::store::{NewDevice, Store};
+use crate::{enrol, run, status};
+
+/// Exit code when the server refused.
+const REFUSED: u8 = 3;
+
+/// Does what the command line says.
+pub async fn execute(cli: Cli, env: Env) -> ExitCode {
+    let done = match cli.command {
+        Command::Enrol(args) => enrol(args, &env).await,
+        Command::Run(args) => serve(args, env).await,
+        Command::Status(args) => show_status(args, &env).await,
+        Command::Device(Device::Issue(args)) => issue(args, &env).await,
+        Command::Device(Device::Revoke(args)) => revoke(args, &env).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress(&format!("sekisho-gateway: {error:#}"));
+            if error.is::<enrol::Refused>() { ExitCode::from(REFUSED) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+async fn enrol(args: Enrol, env: &Env) -> anyhow::Result<()> {
+    let home = Home::new(args.dir);
+    let code = enrol::Code::parse(&args.code)?;
+    let identity = enrol::enrol(&home, env, &code, &args.server, args.site_bus_port).await?;
+    progress(&format!("Enrolled at site {}. Next: sekisho-gateway run --dir {}", identity.site, home.dir().display()));
+    data(&identity.gateway.to_string())
+}
+
+async fn serve(args: Run, env: Env) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&args.log).with_context(|| format!("--log {:?}", args.log))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let home = Home::new(args.dir);
+    let config = Config::load(&args.config.unwrap_or_else(|| home.config()))?;
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stop.clone()));
+    run::run(&home, &config, env, stop).await
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::error!("signals cannot be caught; only a kill will end this run");
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    tracing::info!("stopping");
+    stop.cancel();
+}
+
+async fn show_status(args: Status, env: &Env) -> anyhow::Result<()> {
+    let home = Home::new(args.dir);
+    let store = Store::open(&home.database()).await?;
+    let status = status::read(&home, &store, env.clock.wall()).await?;
+    store.close().await;
+    if args.json { data(&serde_json::to_string(&status)?) } else { data(&text(&status)) }
+}
+
+fn text(status: &status::Status) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    let durable = &status.durable;
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(out, "{name:<18}{value}");
+    };
+    line("gateway", status.gateway.to_string());
+    line("site", status.site.to_string());
+    line("stream", status.stream.to_string());
+    match &status.live {
+        None => line("running", "no".to_owned()),
+        Some(live) => {
+            line("running", format!("yes, process {}", live.pid));
+            line("site bus", format!("{}:{}", live.site_bus_host, live.site_bus_port));
+            line("uplink", if live.uplink_connected { "connected".to_owned() } else { "not connected".to_owned() });
+            line("freshness", format!("{}, {}", live.tier, live.stale_s.map_or("never matched".to_owned(), |s| format!("{s} s old"))));
+            line("clock", format!("{}, error at most {} ms", live.clock, live.clock_err_ms));
+            line("tap to unlock", format!("p50 {} ms, p99 {} ms, {} taps", live.latency_ms["p50"], live.latency_ms["p99"], live.latency_ms["n"]));
+        }
+    }
+    line("snapshot", format!("epoch {}", durable.snapshot_epoch));
+    line("revocation list", format!("epoch {}", durable.revocation_epoch));
+    line("last seal", format!("{} (last event {})", durable.last_seal, durable.last_seq));
+    line("freed", format!("{} ({} wait for a receipt)", durable.freed, durable.unacknowledged));
+    for device in &status.devices {
+        let way = device.direction.map_or("", |way| if way == Direction::In { " in" } else { " out" });
+        let kind = if device.kind == DeviceKind::Reader { "reader" } else { "lock" };
+        line("device", format!("{} {kind}{way} at {}: {}{}", device.id, device.door, device.state, if device.online { ", online" } else { "" }));
+    }
+    for (name, n) in &durable.events {
+        line("events", format!("{n:>8} {name}"));
+    }
+    out.trim_end().to_owned()
+}
+
+async fn issue(args: Issue, env: &Env) -> anyhow::Result<()> {
+    let home = Home::new(&args.dir);
+    let store = Store::open(&home.database()).await?;
+    let root = home.site_bus_root()?;
+    let now = env.clock.wall();
+    let (cn, device) = if args.observer {
+        let id = env.random();
+        let issued = root.issue(&Profile::Observer { id, valid_ms: args.valid_ms }, now.0)?;
+        // Admitted before its files exist: the other order could leave a certificate that nobody listed.
+        store.add_observer(id, now.plus_ms(args.valid_ms)).await?;
+        (issued.certificate.cn.clone(), write_files(&home, &args, &root, &issued.certificate, &issued.key_pem)?)
+    } else {
+        let device = new_device(&args, env)?;
+        let issued = root.issue(&Profile::Device(device.0), now.0)?;
+        let (door, kind, direction) = device.1;
+        let certificate = &issued.certificate;
+        let row = NewDevice { id: device.0, door, kind, direction, serial: certificate.serial.clone(), fingerprint: certificate.fingerprint };
+        store.add_device(&row, now).await?;
+        (certificate.cn.clone(), write_files(&home, &args, &root, certificate, &issued.key_pem)?)
+    };
+    store.close().await;
+    let config = Config::load(&home.config())?;
+    let (host, port) = status::site_bus_address(&home, &config, now);
+    if port == 0 {
+        progress("The site bus takes a free port at each start: see `status` once `run` runs.");
+    }
+    let [ca, cert, key] = device;
+    let id = cn.strip_prefix("dev-").map(|text| format!("dev_{text}"));
+    data(&serde_json::json!({ "device": id, "identity": cn, "host": host, "port": port, "ca": ca, "cert": cert, "key": key }).to_string())
+}
+
+type DeviceShape = (DoorId, DeviceKind, Option<Direction>);
+
+fn new_device(args: &Issue, env: &Env) -> anyhow::Result<(DeviceId, DeviceShape)> {
+    let door = args.door.context("--door is missing")?;
+    let id = DeviceId::new(env.clock.wall().0, env.random());
+    match (args.kind, args.direction) {
+        (Kind::Reader, way) => {
+            let direction = if way == Some(Way::Out) { Direction::Out } else { Direction::In };
+            Ok((id, (door, DeviceKind::Reader, Some(direction))))
+        }
+        (Kind::Lock, None) => Ok((id, (door, DeviceKind::Lock, None))),
+        (Kind::Lock, Some(_)) => bail!("--direction is for readers; a lock has none"),
+    }
+}
+
+/// Writes ca, certificate and key and gives their paths.
+fn write_files(home: &Home, args: &Issue, root: &Root, certificate: &Certificate, key_pem: &str) -> anyhow::Result<[String; 3]> {
+    let dir = args.out.clone().unwrap_or_else(|| home.devices().join(&certificate.cn));
+    files::create_private_dir(&dir)?;
+    let dir = dir.canonicalize()?;
+    let write = |name: &str, text: &str| -> anyhow::Result<String> {
+        let path: &Path = &dir.join(name);
+        files::write_private(path, text.as_bytes())?;
+        Ok(path.display().to_string())
+    };
+    Ok([write("ca.crt", root.cert_pem())?, write("device.crt", &certificate.pem)?, write("device.key", key_pem)?])
+}
+
+async fn revoke(args: Revoke, env: &Env) -> anyhow::Result<()> {
+    let home = Home::new(args.dir);
+    let store = Store::open(&home.database()).await?;
+    let asked = store.ask_revoke(args.device, env.clock.wall()).await?;
+    store.close().await;
+    if !asked {
+        bail!("{} is no device of this gateway, or is revoked already: see `sekisho-gateway status`", args.device);
+    }
+    data(&args.device.to_string())
+}
+
+/// One line of data.
+fn data(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout().lock(), "{text}").context("standard output")
+}
+
+/// One line of progress.
+fn progress(text: &str) {
+    // Without standard error there is nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

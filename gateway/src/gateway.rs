@@ -1,0 +1,124 @@
+//! What the tasks of one running gateway share.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sekisho_domain::wire::event::Event;
+
+use crate::env::Env;
+use crate::site::Site;
+use crate::store::{Commit, Committed, Draft, Journal, JournalError, Store, View};
+
+/// Latencies remembered.
+const LATENCIES: usize = 2_048;
+
+/// What the tasks of one running gateway share.
+pub struct Gateway {
+    /// Clock and randomness.
+    pub env: Env,
+    /// The database, for reading.
+    pub store: Store,
+    /// The database's one writer.
+    pub journal: Journal,
+    /// From the configuration: bytes of unacknowledged seals at which entries stop.
+    pub max_bytes: u64,
+    site: Mutex<Site>,
+    live: Mutex<Live>,
+}
+
+/// What `status` shows and nothing depends on.
+#[derive(Default)]
+pub struct Live {
+    /// Whether the uplink is connected.
+    pub uplink_connected: bool,
+    /// Connections to the uplink in this run.
+    pub uplink_connections: u64,
+    /// Port of the site bus.
+    pub site_bus_port: u16,
+    /// Messages that were ignored, by reason.
+    pub ignored: BTreeMap<&'static str, u64>,
+    latencies: VecDeque<u32>,
+    /// How full the journal was last told to be: 0, 1 nearly, 2 full.
+    told_full: u8,
+}
+
+/// Read received → unlock accepted by the bus, µs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Latency {
+    /// Half of them were faster, ms.
+    pub p50: f64,
+    /// All but one in a hundred were faster, ms.
+    pub p99: f64,
+    /// How many this is about.
+    pub n: usize,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    pub fn new(env: Env, store: Store, journal: Journal, site: Site, max_bytes: u64) -> Arc<Self> {
+        Arc::new(Self { env, store, journal, max_bytes, site: Mutex::new(site), live: Mutex::new(Live::default()) })
+    }
+
+    /// What the gateway knows. Never held across a wait.
+    pub fn site(&self) -> MutexGuard<'_, Site> {
+        // A panic while it was held is a defect that one message met; the state is changed in single steps.
+        self.site.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the status shows.
+    pub fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a commit durable.
+    pub async fn record(&self, commit: Commit) -> Result<Committed, JournalError> {
+        self.journal.commit(commit).await
+    }
+
+    /// Makes events durable, in order.
+    pub async fn record_events(&self, events: impl IntoIterator<Item = Event>) -> Result<Committed, JournalError> {
+        self.record(Commit { events: events.into_iter().map(Draft::from).collect(), effects: Vec::new() }).await
+    }
+
+    /// Takes note of a message that is not acted on.
+    pub fn ignore(&self, why: &'static str) {
+        tracing::debug!(why, "ignored");
+        *self.live().ignored.entry(why).or_default() += 1;
+    }
+
+    /// How full the journal is has to be told, and decides whether entries may be granted.
+    pub fn watch_space(&self) -> Option<Event> {
+        use sekisho_domain::wire::code::EventCode;
+        let View { unfreed_bytes, .. } = self.journal.view();
+        let level = if unfreed_bytes >= self.max_bytes {
+            2
+        } else {
+            u8::from(unfreed_bytes >= self.max_bytes / 5 * 4)
+        };
+        self.site().set_space(level < 2);
+        let before = std::mem::replace(&mut self.live().told_full, level);
+        let code = match level {
+            2 => EventCode::JournalFull,
+            _ => EventCode::JournalNearlyFull,
+        };
+        (level > before).then(|| self.site().event(code))
+    }
+}
+
+impl Live {
+    /// Remembers one latency.
+    pub fn latency(&mut self, elapsed: std::time::Duration) {
+        self.latencies.push_back(u32::try_from(elapsed.as_micros()).unwrap_or(u32::MAX));
+        while self.latencies.len() > LATENCIES {
+            self.latencies.pop_front();
+        }
+    }
+
+    /// What the last ones were.
+    pub fn latency_ms(&self) -> Latency {
+        let mut sorted: Vec<u32> = self.latencies.iter().copied().collect();
+        sorted.sort_unstable();
+        let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).map_or(0.0, |us| f64::from(*us) / 1000.0);
+        Latency { p50: at(50), p99: at(99), n: sorted.len() }
+    }
+}

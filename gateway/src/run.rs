@@ -1,0 +1,109 @@
+//! One running gateway: its parts started in order, watched, and ended in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use sekisho_domain::wire::body::GatewayStarted;
+use sekisho_domain::wire::code::EventCode;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::env::Env;
+use crate::gateway::Gateway;
+use crate::home::Home;
+use crate::site::Site;
+use crate::site_bus::SiteBus;
+use crate::status;
+use crate::store::{Journal, Limits, Store};
+use crate::uplink::Uplink;
+
+/// How often what is no longer needed is thrown away.
+const PRUNE_EVERY: Duration = Duration::from_mins(10);
+
+/// Runs until `stop`; then seals what is there and returns.
+///
+/// # Errors
+///
+/// When a part cannot start or ends by itself: the caller exits and its supervisor starts anew. The database is always
+/// left consistent.
+pub async fn run(home: &Home, config: &Config, env: Env, stop: CancellationToken) -> anyhow::Result<()> {
+    let _lock = home.lock()?;
+    let store = Store::open(&home.database()).await?;
+    let gateway = open(home, config, env, store).await?;
+    started(&gateway).await?;
+
+    let (bus, bus_events) = SiteBus::start(&gateway, home, &config.site_bus).await.context("the site bus cannot start")?;
+    let (uplink, uplink_events) = Uplink::start(&gateway, &bus, home.seal_key()?, home.uplink_tls()?, &config.uplink);
+    let (bus_stop, rest_stop) = (CancellationToken::new(), CancellationToken::new());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(Arc::clone(&bus).run(bus_events, bus_stop.clone()));
+    tasks.spawn(uplink.run(uplink_events, rest_stop.clone()));
+    tasks.spawn(status::write_every_second(Arc::clone(&gateway), home.clone(), config.site_bus.host.clone(), rest_stop.clone()));
+    tasks.spawn(prune(Arc::clone(&gateway), rest_stop.clone()));
+
+    let failed = tokio::select! {
+        () = stop.cancelled() => None,
+        ended = tasks.join_next() => Some(ended.map_or_else(|| anyhow!("nothing runs"), why)),
+    };
+    // First nothing new comes in, then what is there is sealed, then the uplink sends it.
+    bus_stop.cancel();
+    let stopping = gateway.site().event(EventCode::GatewayStopping);
+    let recorded = gateway.record_events([stopping]).await;
+    let sealed = gateway.journal.close().await;
+    rest_stop.cancel();
+    while let Some(ended) = tasks.join_next().await {
+        if let Ok(Err(error)) = ended {
+            tracing::error!(%error, "while stopping");
+        }
+    }
+    status::remove(home);
+    let store = gateway.store.clone();
+    drop((gateway, bus));
+    store.close().await;
+    recorded.and(sealed).context("what was there could not be sealed")?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Puts the state together from the database. Seals at once what an earlier run left unsealed.
+async fn open(home: &Home, config: &Config, env: Env, store: Store) -> anyhow::Result<Arc<Gateway>> {
+    let identity = store.identity().await?;
+    let limits = Limits { max_bytes: config.journal.max_bytes(), ..Limits::default() };
+    let journal = Journal::start(&store, &identity, home.seal_key()?, Arc::clone(&env.clock), limits).await?;
+    let site = Site::new(env.clone(), identity, store.load().await?)?;
+    Ok(Gateway::new(env, store, journal, site, limits.max_bytes))
+}
+
+async fn started(gateway: &Gateway) -> anyhow::Result<()> {
+    let view = gateway.journal.view();
+    let (event, policy) = {
+        let site = gateway.site();
+        let body = GatewayStarted { software: env!("CARGO_PKG_VERSION").to_owned(), last_seal: view.last_seal };
+        // The policy of a box that has never seen a snapshot has to be announced like any other.
+        let first = (view.last_seq == 0).then(|| site.policy_activated());
+        (site.event(EventCode::GatewayStarted).with_body(&body), first)
+    };
+    gateway.record_events([event].into_iter().chain(policy)).await?;
+    Ok(())
+}
+
+async fn prune(gateway: Arc<Gateway>, stop: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        if let Err(error) = gateway.store.prune(gateway.env.clock.wall()).await {
+            tracing::error!(%error, "old rows stay for now");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(PRUNE_EVERY) => {}
+        }
+    }
+}
+
+fn why(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Ok(())) => anyhow!("a part ended by itself"),
+        Ok(Err(error)) => error,
+        Err(error) => anyhow!("a part broke: {error}"),
+    }
+}

@@ -1,0 +1,307 @@
+//! The site bus: its broker, our own client on it, and what comes and goes there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sekisho_bus::{AckToken, Acl, Broker, BrokerConfig, BrokerTls, Client, ClientConfig, Event as BusEvent, Message, Sessions};
+use sekisho_certs::{Profile, Revoked, Root, tls};
+use sekisho_domain::ids::{DeviceId, Identity};
+use sekisho_domain::wire::body::{DeviceEnrolled, DeviceRevoked};
+use sekisho_domain::wire::bus::BEAT_EVERY_MS;
+use sekisho_domain::wire::code::EventCode;
+use sekisho_domain::wire::event::Event;
+use sekisho_domain::wire::topic::{Bus, Leg, bus_gateway_filter};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::config;
+use crate::gateway::Gateway;
+use crate::home::Home;
+use crate::site::{InputOutcome, Plan, ReadOutcome, Release, Undo};
+use crate::store::{Commit, Committed, Device, DeviceChange, Effect, JournalError};
+
+/// How often another process's wishes are looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// The broker may keep a message to a slow device this long, s. No safety device: the quoted beat is.
+const EXPIRY_S: u32 = 4;
+
+/// The site bus.
+pub struct SiteBus {
+    gateway: Arc<Gateway>,
+    root: Root,
+    broker: Broker,
+    client: Client,
+}
+
+type Pending = oneshot::Receiver<Result<Committed, JournalError>>;
+
+impl SiteBus {
+    /// Starts the broker and our client. The events go to [`SiteBus::run`].
+    pub async fn start(gateway: &Arc<Gateway>, home: &Home, config: &config::SiteBus) -> anyhow::Result<(Arc<Self>, mpsc::Receiver<BusEvent>)> {
+        let root = home.site_bus_root()?;
+        let now = gateway.env.clock.wall();
+        let id = gateway.site().identity().gateway;
+        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned(), config.host.clone()];
+        let server = root.issue(&Profile::Broker { id: id.0, names }, now.0)?;
+        let tls = BrokerTls {
+            root_pem: root.cert_pem().to_owned(),
+            crl_pem: crl(gateway, &root).await?,
+            cert_pem: server.certificate.pem,
+            key_pem: server.key_pem,
+        };
+        let acl = Acl::site_bus(id, &gateway.store.observers(now).await?);
+        let broker_config = BrokerConfig { bind: config.bind, port: config.port, username_as_client_id: true, ..BrokerConfig::new(home.broker(), tls, acl) };
+        let broker = Broker::start(broker_config).await?;
+        gateway.live().site_bus_port = broker.port();
+
+        let ours = root.issue(&Profile::Gateway(id), now.0)?;
+        let identity = tls::Identity { chain_pem: &ours.certificate.pem, key_pem: &ours.key_pem };
+        let host = if config.bind.is_unspecified() { "127.0.0.1".to_owned() } else { config.bind.to_string() };
+        let host = if config.bind.is_loopback() || config.bind.is_unspecified() { host } else { config.host.clone() };
+        let client_config = ClientConfig {
+            subscriptions: vec![bus_gateway_filter()],
+            keep_alive_s: 5,
+            retry: sekisho_bus::Retry { min: Duration::from_millis(100), max: Duration::from_secs(1), ..Default::default() },
+            ..ClientConfig::new(host, broker.port(), tls::client(root.cert_pem(), Some(identity))?, Identity::Gateway(id).to_string())
+        };
+        let (client, events) = Client::start(client_config);
+        Ok((Arc::new(Self { gateway: Arc::clone(gateway), root, broker, client }), events))
+    }
+
+    /// Serves until `stop`. Beats, messages and wishes of other processes each have a task of their own, so that none waits
+    /// for another.
+    pub async fn run(self: Arc<Self>, mut events: mpsc::Receiver<BusEvent>, stop: CancellationToken) -> anyhow::Result<()> {
+        let beats = tokio::spawn(Arc::clone(&self).beats(stop.clone()));
+        let wishes = tokio::spawn(Arc::clone(&self).wishes(stop.clone()));
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                event = events.recv() => match event {
+                    Some(BusEvent::Message(message)) => self.message(message).await,
+                    Some(BusEvent::Connected { n }) => tracing::info!(n, port = self.broker.port(), "on the site bus"),
+                    Some(BusEvent::Disconnected { why }) => tracing::warn!(%why, "off the site bus"),
+                    None => anyhow::bail!("the client of the site bus ended"),
+                },
+            }
+        }
+        beats.await?;
+        wishes.await?;
+        self.client.stop().await;
+        Ok(())
+    }
+
+    /// Sends a release; false when it could not be handed to the broker.
+    pub async fn release(&self, release: &Release) -> bool {
+        let topic = Bus { device: release.lock, leg: Leg::Unlock }.to_string();
+        self.client.publish(&topic, release.message.clone(), false, Some(EXPIRY_S)).await.is_ok()
+    }
+
+    async fn message(self: &Arc<Self>, message: Message) {
+        let received = Instant::now();
+        let Ok(topic) = message.topic.parse::<Bus>() else {
+            self.gateway.ignore("a topic that is not ours");
+            self.client.ack(message.ack).await;
+            return;
+        };
+        match topic.leg {
+            _ if message.retain => self.ignored("a retained message", message.ack).await,
+            Leg::Read => self.read(topic.device, message, received).await,
+            Leg::Input => self.input(topic.device, message).await,
+            Leg::UpBeat => {
+                let told = self.gateway.site().device_beat(topic.device, &message.payload);
+                match told {
+                    Ok(draft) => self.note(draft.into_iter().map(|draft| draft.event)).await,
+                    Err(why) => self.gateway.ignore(why),
+                }
+                self.client.ack(message.ack).await;
+            }
+            Leg::Unlock | Leg::Answer | Leg::Mode | Leg::DownBeat => self.ignored("a message of our own side", message.ack).await,
+        }
+    }
+
+    async fn read(self: &Arc<Self>, device: DeviceId, message: Message, received: Instant) {
+        let outcome = self.gateway.site().read(device, &message.payload);
+        match outcome {
+            ReadOutcome::Ignored(why) => self.ignored(why, message.ack).await,
+            ReadOutcome::Repeat(answer) => {
+                self.answer(device, answer).await;
+                self.client.ack(message.ack).await;
+            }
+            ReadOutcome::Folded { answer, release } => {
+                if let Some(release) = release {
+                    self.release(&release).await;
+                }
+                self.answer(device, answer).await;
+                self.client.ack(message.ack).await;
+            }
+            ReadOutcome::Decided(mut plan) => {
+                // Queued here, in the order of reception; the wait for the disk is not ours.
+                let pending = self.gateway.journal.submit(std::mem::take(&mut plan.commit)).await;
+                let bus = Arc::clone(self);
+                tokio::spawn(async move { bus.finish_read(device, *plan, pending, received, message.ack).await });
+            }
+        }
+    }
+
+    /// The record first; the lock and the answer only when it is durable. The way out is free in any case.
+    async fn finish_read(&self, device: DeviceId, plan: Plan, pending: Result<Pending, JournalError>, received: Instant, ack: AckToken) {
+        match wait(pending).await {
+            Ok(_) => {
+                self.gateway.site().recorded(&plan.undo, plan.answer.clone());
+                if let Some(release) = &plan.release {
+                    self.send_release(release, received).await;
+                }
+                self.answer(device, plan.answer).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a read could not be recorded");
+                self.gateway.site().not_recorded(&plan.undo);
+                if let Some(release) = plan.release.as_ref().filter(|_| plan.egress) {
+                    self.release(release).await;
+                }
+                self.answer(device, plan.fallback).await;
+            }
+        }
+        self.client.ack(ack).await;
+    }
+
+    async fn send_release(&self, release: &Release, received: Instant) {
+        if self.release(release).await {
+            self.gateway.live().latency(received.elapsed());
+        } else {
+            let event = self.gateway.site().event(EventCode::DoorLockFault);
+            let event = Event { door: Some(release.door), device: Some(release.lock), correlation: Some(release.correlation), ..event };
+            self.note([event]).await;
+        }
+    }
+
+    async fn input(self: &Arc<Self>, device: DeviceId, message: Message) {
+        let outcome = self.gateway.site().input(device, &message.payload);
+        match outcome {
+            InputOutcome::Ignored(why) => self.ignored(why, message.ack).await,
+            InputOutcome::Recorded { commit, undo } => {
+                let pending = self.gateway.journal.submit(commit).await;
+                let bus = Arc::clone(self);
+                tokio::spawn(async move { bus.finish_input(undo, pending, message.ack).await });
+            }
+        }
+    }
+
+    async fn finish_input(&self, undo: Undo, pending: Result<Pending, JournalError>, ack: AckToken) {
+        match wait(pending).await {
+            Ok(_) => self.gateway.site().input_recorded(&undo),
+            Err(error) => {
+                tracing::error!(%error, "an input could not be recorded");
+                self.gateway.site().not_recorded(&undo);
+            }
+        }
+        self.client.ack(ack).await;
+    }
+
+    async fn answer(&self, device: DeviceId, answer: Vec<u8>) {
+        let topic = Bus { device, leg: Leg::Answer }.to_string();
+        if let Err(error) = self.client.publish(&topic, answer, false, Some(EXPIRY_S)).await {
+            tracing::warn!(%error, "an answer could not be sent");
+        }
+    }
+
+    async fn ignored(&self, why: &'static str, ack: AckToken) {
+        self.gateway.ignore(why);
+        self.client.ack(ack).await;
+    }
+
+    /// Records events that nothing waits for.
+    async fn note(&self, events: impl IntoIterator<Item = Event>) {
+        let events: Vec<Event> = events.into_iter().collect();
+        if !events.is_empty()
+            && let Err(error) = self.gateway.record_events(events).await
+        {
+            tracing::error!(%error, "events could not be recorded");
+        }
+    }
+
+    /// Once a second: a fresh beat to every device, and what changed by itself.
+    async fn beats(self: Arc<Self>, stop: CancellationToken) {
+        let mut every = tokio::time::interval(Duration::from_millis(BEAT_EVERY_MS));
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = every.tick() => {}
+            }
+            let (beat, devices, drafts) = {
+                let mut site = self.gateway.site();
+                (site.beat(), site.device_ids(), site.tick())
+            };
+            for device in devices {
+                let topic = Bus { device, leg: Leg::DownBeat }.to_string();
+                // Without a connection there is nobody to hear it, and reads will be stale by themselves.
+                let _ = self.client.publish(&topic, beat.clone(), false, Some(EXPIRY_S)).await;
+            }
+            let space = self.gateway.watch_space();
+            self.note(drafts.into_iter().map(|draft| draft.event).chain(space)).await;
+        }
+    }
+
+    /// Records what `device issue` and `device revoke` wrote, and admits and expels observers.
+    async fn wishes(self: Arc<Self>, stop: CancellationToken) {
+        let mut observers = self.gateway.store.observers(self.gateway.env.clock.wall()).await.unwrap_or_default();
+        loop {
+            if let Err(error) = self.grant_wishes(&mut observers).await {
+                tracing::error!(%error, "a change of the devices is tried again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    async fn grant_wishes(&self, observers: &mut Vec<[u8; 16]>) -> anyhow::Result<()> {
+        for change in self.gateway.store.device_changes().await? {
+            match change {
+                DeviceChange::Added(device) => self.enrol(device).await?,
+                DeviceChange::Revoke(device) => self.revoke(device).await?,
+            }
+        }
+        let now = self.gateway.store.observers(self.gateway.env.clock.wall()).await?;
+        if now != *observers {
+            let id = self.gateway.site().identity().gateway;
+            self.broker.set_acl(&Acl::site_bus(id, &now)).await?;
+            *observers = now;
+        }
+        Ok(())
+    }
+
+    /// Recorded first, admitted then.
+    async fn enrol(&self, device: Device) -> anyhow::Result<()> {
+        let body = DeviceEnrolled { device: device.id, kind: device.kind, door: device.door, direction: device.direction, certificate: device.fingerprint };
+        let event = self.gateway.site().event(EventCode::DeviceEnrolled).with_body(&body);
+        let event = Event { door: Some(device.door), device: Some(device.id), ..event };
+        self.gateway.record(Commit { events: vec![event.into()], effects: vec![Effect::DeviceRecorded(device.id)] }).await?;
+        self.gateway.site().admit(device);
+        Ok(())
+    }
+
+    /// Shut out first, recorded then.
+    async fn revoke(&self, device: Device) -> anyhow::Result<()> {
+        self.gateway.site().dismiss(device.id);
+        self.broker.set_crl(&crl(&self.gateway, &self.root).await?, Sessions::Cut).await?;
+        let event = self.gateway.site().event(EventCode::DeviceRevoked).with_body(&DeviceRevoked { device: device.id });
+        let event = Event { door: Some(device.door), device: Some(device.id), ..event };
+        self.gateway.record(Commit { events: vec![event.into()], effects: vec![Effect::DeviceRevoked(device.id)] }).await?;
+        Ok(())
+    }
+}
+
+/// The revocation list of the site bus as the database has it now.
+async fn crl(gateway: &Gateway, root: &Root) -> anyhow::Result<String> {
+    let revoked = gateway.store.revoked_certificates().await?;
+    let lines: Vec<Revoked> = revoked.into_iter().map(|(serial, at)| Revoked { serial, at_ms: at.0 }).collect();
+    Ok(root.crl(&lines, lines.len() as u64 + 1, gateway.env.clock.wall().0)?)
+}
+
+async fn wait(pending: Result<Pending, JournalError>) -> Result<Committed, JournalError> {
+    pending?.await.unwrap_or(Err(JournalError::Closed))
+}
