@@ -1,0 +1,352 @@
+//! Commands and what they do.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line speaks on stdout and stderr"
+)]
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+use sekisho_domain::authority::Role;
+use sekisho_domain::crypto::hex;
+use sekisho_domain::evidence::bundle::parse_nonce;
+use sekisho_domain::ids::{OrganisationId, PersonId, SiteId};
+use sekisho_server::app::App;
+use sekisho_server::config::{Config, EXAMPLE, LogFormat};
+use sekisho_server::flows::add_gateway::add_gateway;
+use sekisho_server::flows::create_setup_link::create_setup_link;
+use sekisho_server::flows::create_token::{CreateToken, create_token};
+use sekisho_server::flows::export_bundle::export_bundle;
+use sekisho_server::flows::request_sign_in::sign_in_link_for;
+use sekisho_server::flows::{Actor, FlowError};
+use sekisho_server::serve::{self, Running};
+use sekisho_server::store::{Scope, organisations};
+use tokio_util::sync::CancellationToken;
+
+use crate::system::surroundings;
+
+/// The Sekisho server: bookings, passes, gateways and their evidence.
+#[derive(Debug, Parser)]
+#[command(name = "sekisho", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        default_value = "sekisho.toml",
+        value_name = "FILE"
+    )]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  sekisho config-example > sekisho.toml      a commented configuration
+  sekisho serve                              run everything
+  sekisho setup-link                         the link of the first administrator
+  sekisho gateway add --site sit_01j…        a code for `sekisho-gateway enrol`
+  sekisho token create --name demo           a token for the API
+  sekisho evidence export --site sit_01j… --out 2026.evb
+
+Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 failed.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: broker, listeners and jobs, until SIGTERM or SIGINT.
+    ///
+    /// A SQLite database is migrated first. DATA_DIR/run.json says where everything listens, and is there while it does.
+    Serve,
+    /// Bring the database up to date (PostgreSQL: before each new version; SQLite: `serve` does it by itself).
+    Migrate,
+    /// Print a commented configuration with every key at its default.
+    ConfigExample,
+    /// Print the OpenAPI document of the API.
+    Openapi,
+    /// Print the link with which the first administrator sets the system up. Works for an hour, once.
+    SetupLink,
+    /// Print a link that signs a person in, e.g. when mail does not work. Works for 15 minutes, once.
+    SignInLink {
+        /// Who, as `per_…`.
+        #[arg(long)]
+        person: PersonId,
+    },
+    /// Gateways.
+    #[command(subcommand)]
+    Gateway(GatewayCommand),
+    /// Tokens for programs that use the API.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Evidence.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum GatewayCommand {
+    /// Add a gateway to a site and print the code with which the box enrols (once, within 24 hours).
+    Add {
+        /// The site, as `sit_…`.
+        #[arg(long)]
+        site: SiteId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Make a token and print it. It is shown this once.
+    Create {
+        /// What it is for.
+        #[arg(long)]
+        name: String,
+        /// What it may do.
+        #[arg(long, value_enum, default_value = "owner")]
+        role: RoleName,
+        /// How long it works.
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+        /// Whose, as `org_…`; not needed where there is only one organisation.
+        #[arg(long)]
+        organisation: Option<OrganisationId>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum EvidenceCommand {
+    /// Write the evidence of a site as one bundle, and beside it the trust file (OUT.trust.policy).
+    ///
+    /// Every gateway of the site is asked for a cut; the server should be running. What cannot be reached in 15 s becomes a
+    /// finding, printed on stderr, and the bundle is made all the same. Verify with: sekisho-verify OUT --trust OUT.trust.policy
+    Export {
+        /// The site, as `sit_…`.
+        #[arg(long)]
+        site: SiteId,
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// The auditor's nonce, 32 hexadecimal digits; default: one of ours.
+        #[arg(long, value_parser = nonce)]
+        nonce: Option<[u8; 16]>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RoleName {
+    Owner,
+    Manager,
+    Member,
+    Auditor,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Owner => Self::Owner,
+            RoleName::Manager => Self::Manager,
+            RoleName::Member => Self::Member,
+            RoleName::Auditor => Self::Auditor,
+        }
+    }
+}
+
+fn nonce(text: &str) -> Result<[u8; 16], String> {
+    parse_nonce(text).ok_or_else(|| "32 hexadecimal digits".to_owned())
+}
+
+/// Runs one command.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    if matches!(cli.command, Command::ConfigExample) {
+        print!("{EXAMPLE}");
+        return ExitCode::SUCCESS;
+    }
+    if matches!(cli.command, Command::Openapi) {
+        print!("{}", sekisho_server::http::api::document::document());
+        return ExitCode::SUCCESS;
+    }
+    let config = match Config::load(&cli.config) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    log_to_stderr(&config);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            return ExitCode::from(3);
+        }
+    };
+    let outcome = runtime.block_on(execute(cli.command, config));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(FlowError::Refused(refusal)) => {
+            eprintln!("refused ({}): {}", refusal.code.name(), refusal.code.en());
+            refusal
+                .data
+                .iter()
+                .for_each(|(name, value)| eprintln!("  {name}: {value}"));
+            ExitCode::from(1)
+        }
+        Err(FlowError::Failed(error)) => {
+            eprintln!("failed: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn log_to_stderr(config: &Config) {
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(&config.log.level).unwrap_or_else(|error| {
+            eprintln!(
+                "log.level = {:?} is not understood ({error}); using info",
+                config.log.level
+            );
+            tracing_subscriber::EnvFilter::new("info")
+        });
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match config.log.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+async fn execute(command: Command, config: Config) -> Result<(), FlowError> {
+    match command {
+        Command::ConfigExample | Command::Openapi => {}
+        Command::Serve => run_server(config).await?,
+        Command::Migrate => {
+            sekisho_certs::files::create_private_dir(&config.data_dir)
+                .context("making data_dir")?;
+            let db = sekisho_server::store::Db::open(&config.database_url().context("database")?)
+                .await?;
+            db.migrate().await?;
+            eprintln!("the {} database is up to date", db.engine());
+        }
+        Command::SetupLink => println!("{}", create_setup_link(&*open(config).await?).await?),
+        Command::SignInLink { person } => {
+            println!("{}", sign_in_link_for(&*open(config).await?, person).await?)
+        }
+        Command::Gateway(GatewayCommand::Add { site }) => {
+            let added = add_gateway(&*open(config).await?, &Actor::system(), site).await?;
+            eprintln!(
+                "{} can enrol until {} with this code, once:",
+                added.gateway,
+                added.expires_at.rfc3339()
+            );
+            println!("{}", added.code);
+        }
+        Command::Token(TokenCommand::Create {
+            name,
+            role,
+            days,
+            organisation,
+        }) => {
+            let app = open(config).await?;
+            let organisation = match organisation {
+                Some(organisation) => organisation,
+                None => only_organisation(&app).await?,
+            };
+            let made = create_token(
+                &app,
+                &Actor::system(),
+                CreateToken {
+                    organisation,
+                    name,
+                    role: role.into(),
+                    days,
+                },
+            )
+            .await?;
+            eprintln!(
+                "{} works until {}",
+                made.token.id,
+                made.token.expires_at.rfc3339()
+            );
+            println!("{}", made.secret);
+        }
+        Command::Evidence(EvidenceCommand::Export { site, out, nonce }) => {
+            export(&*open(config).await?, site, &out, nonce).await?
+        }
+    }
+    Ok(())
+}
+
+async fn export(
+    app: &App,
+    site: SiteId,
+    out: &Path,
+    nonce: Option<[u8; 16]>,
+) -> Result<(), FlowError> {
+    eprintln!("asking for cuts…");
+    let report = export_bundle(app, &Actor::system(), site, nonce, out).await?;
+    for finding in &report.findings {
+        eprintln!("finding: {finding}");
+    }
+    eprintln!(
+        "{} leaves of {}, nonce {}",
+        report.leaves,
+        report.origin,
+        hex(&report.nonce)
+    );
+    println!("{}\n{}", report.bundle.display(), report.policy.display());
+    Ok(())
+}
+
+/// The state that a command works on. Links name the address at which the running server really listens.
+async fn open(mut config: Config) -> anyhow::Result<Arc<App>> {
+    if let Some(running) = Running::read(&config) {
+        config.http.listen = running.http;
+    }
+    let around = surroundings(&config);
+    serve::open(config, around).await
+}
+
+async fn only_organisation(app: &App) -> anyhow::Result<OrganisationId> {
+    let mut tx = app.db.read().await?;
+    let operators: Vec<_> = organisations::list(&mut tx, Scope::System)
+        .await?
+        .into_iter()
+        .filter(|it| it.kind != organisations::OrganisationKind::Company)
+        .collect();
+    match operators.as_slice() {
+        [] => anyhow::bail!(
+            "there is no organisation yet; set the system up first (sekisho setup-link)"
+        ),
+        [one] => Ok(one.id),
+        _ => anyhow::bail!("there are several operators; say which with --organisation"),
+    }
+}
+
+async fn run_server(config: Config) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let stop = CancellationToken::new();
+    let (mut term, mut int) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        asked.cancel();
+    });
+    let around = surroundings(&config);
+    serve::serve(config, around, stop).await
+}

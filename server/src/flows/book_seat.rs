@@ -1,0 +1,214 @@
+//! Books a seat.
+
+use sekisho_domain::authority::{Action, Relation};
+use sekisho_domain::booking::{self, Access, Facts, LENGTH_MAX_MS, Request, facts_window};
+use sekisho_domain::ids::{AllocationId, BookingId, OutboxId, PersonId, SeatId, SubjectId};
+use sekisho_domain::refusal::Code;
+use sekisho_domain::time::{Interval, Timestamp};
+use sekisho_domain::wire::body::BookingBody;
+use sekisho_domain::wire::code::EventCode;
+
+use super::change::{Change, change};
+use super::record::{Draft, record};
+use super::{Actor, FlowError, Who, authority};
+use crate::app::App;
+use crate::store::bookings::{self, Booking};
+use crate::store::people::Person;
+use crate::store::seats::Seat;
+use crate::store::sites::{Site, SiteState};
+use crate::store::{
+    Scope, Tx, columns, db, locks, outbox, people, seats, site_access, sites, subjects,
+};
+
+/// What is asked for: one seat, `[starts_at, ends_at)`.
+#[derive(Clone, Copy, Debug)]
+pub struct BookSeat {
+    /// For whom.
+    pub person: PersonId,
+    /// Which seat.
+    pub seat: SeatId,
+    /// From when.
+    pub starts_at: Timestamp,
+    /// Until when.
+    pub ends_at: Timestamp,
+}
+
+/// Books a seat for the actor, or for somebody whom the actor may book for. Refused with the codes of
+/// [`sekisho_domain::booking::book`], `not_found` or `not_allowed`; recorded as `booking.refused`.
+pub async fn book_seat(app: &App, actor: &Actor, want: BookSeat) -> Result<Booking, FlowError> {
+    change(app, actor, EventCode::BookingRefused, |change| {
+        Box::pin(attempt(app, actor, want, change))
+    })
+    .await
+}
+
+async fn attempt(
+    app: &App,
+    actor: &Actor,
+    want: BookSeat,
+    change: &mut Change<'_>,
+) -> Result<Booking, FlowError> {
+    let seat = seats::get(&mut change.tx, actor.scope(), want.seat)
+        .await?
+        .ok_or(Code::NotFound)?;
+    let site = sites::get(&mut change.tx, actor.scope(), seat.site)
+        .await?
+        .ok_or(Code::NotFound)?;
+    change.about = Some(site.id);
+    let person = people::get(&mut change.tx, Scope::System, want.person)
+        .await?
+        .ok_or(Code::NotFound)?;
+    authority::require(
+        actor,
+        Action::WriteBooking,
+        &relations(&mut change.tx, actor, &site, &person).await?,
+    )?;
+
+    locks::lock_all(&mut change.tx, &[person.id], &[seat.id]).await?;
+    let request = Request {
+        seat: seat.id,
+        start: want.starts_at,
+        end: want.ends_at,
+    };
+    let facts = facts(&mut change.tx, &request, &site, &seat, person.id).await?;
+    let plan = booking::book(&request, &facts, app.now())?;
+
+    let booking = Booking {
+        id: BookingId::new(app.now().0, app.random()),
+        allocation: AllocationId::new(app.now().0, app.random()),
+        operator: site.operator,
+        company: person.organisation,
+        site: site.id,
+        zone: seat.zone,
+        seat: plan.seat,
+        person: person.id,
+        during: plan.during,
+        state: plan.state,
+        version: 1,
+        created_by: actor.text(),
+        created_at: app.now(),
+    };
+    write(app, actor, &booking, change).await?;
+    change.facts(site.id).await?;
+    Ok(booking)
+}
+
+/// A booking will belong to the person, to the home organisation and to the operator. An operator that does not serve that
+/// organisation has never heard of the person.
+async fn relations(
+    tx: &mut Tx,
+    actor: &Actor,
+    site: &Site,
+    person: &Person,
+) -> sqlx::Result<Vec<Relation>> {
+    let Some(own) = actor.organisation else {
+        return Ok(Vec::new());
+    };
+    let mut relations = Vec::new();
+    if actor.who == Who::Person(person.id) {
+        relations.push(Relation::Own);
+    }
+    if own == person.organisation {
+        relations.push(Relation::SameOrganisation);
+    }
+    if own == site.operator
+        && (own == person.organisation || site_access::serves(tx, own, person.organisation).await?)
+    {
+        relations.push(Relation::OperatedSite);
+    }
+    Ok(relations)
+}
+
+/// Everything that the rules look at, read under the locks.
+async fn facts(
+    tx: &mut Tx,
+    request: &Request,
+    site: &Site,
+    seat: &Seat,
+    person: PersonId,
+) -> Result<Facts, FlowError> {
+    let window = facts_window(request);
+    let person = people::get(tx, Scope::System, person)
+        .await?
+        .ok_or(Code::NotFound)?;
+    let access = if person.organisation == site.operator {
+        Some(Access::ALWAYS)
+    } else {
+        let row = site_access::get(tx, Scope::System, site.id, person.organisation).await?;
+        row.map(|row| Access {
+            from: row.from,
+            until: row.until,
+        })
+    };
+    let free = match Interval::new(request.start, request.end) {
+        Some(during) => seats::free(tx, Scope::System, site.id, during).await?,
+        None => Vec::new(),
+    };
+    Ok(Facts {
+        time_zone: site.time_zone.clone(),
+        site_open: site.state == SiteState::Open,
+        grid_s: columns::seconds(site.grid_s)?,
+        length_max_ms: LENGTH_MAX_MS,
+        opening_hours: sites::hours(tx, Scope::System, site.id).await?,
+        person_active: person.active,
+        access,
+        seat_taken: bookings::seat_taken(tx, seat.id, window).await?,
+        person_taken: bookings::person_taken(tx, person.id, window).await?,
+        free_seats: free
+            .iter()
+            .filter(|other| other.zone == seat.zone)
+            .map(|other| other.id)
+            .collect(),
+    })
+}
+
+async fn write(
+    app: &App,
+    actor: &Actor,
+    booking: &Booking,
+    change: &mut Change<'_>,
+) -> Result<(), FlowError> {
+    let tx = &mut change.tx;
+    let scope = Scope::Organisation(booking.operator);
+    bookings::insert(tx, scope, booking).await?;
+    bookings::insert_allocation(tx, scope, booking)
+        .await
+        .map_err(overlap)?;
+    let subject = subjects::ensure(
+        tx,
+        SubjectId::new(app.now().0, app.random()),
+        booking.site,
+        booking.person,
+    )
+    .await?;
+    let draft = Draft::new(app, Some(booking.site), EventCode::BookingMade)
+        .subject(app, subject, booking.person)
+        .booking(app, booking.id)
+        .actor(app, actor)
+        .body(&BookingBody {
+            seat: booking.seat,
+            during: booking.during,
+        });
+    record(tx, app, draft).await?;
+    let payload = serde_json::json!({ "booking": booking.id }).to_string();
+    outbox::push(
+        tx,
+        OutboxId::new(app.now().0, app.random()),
+        "booking.made",
+        &payload,
+        app.now(),
+    )
+    .await?;
+    Ok(())
+}
+
+/// The belt: what the rules should have seen under the locks, the database refuses once more.
+fn overlap(error: sqlx::Error) -> FlowError {
+    if db::is_constraint(&error, "allocation_seat_overlap") {
+        return Code::SeatTaken.into();
+    }
+    if db::is_constraint(&error, "allocation_person_overlap") {
+        return Code::PersonBusy.into();
+    }
+    error.into()
+}

@@ -1,0 +1,135 @@
+//! The frame of every state change: begin, run the change, commit; try again what only lost a race; record a refusal; wake who
+//! waits.
+
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use sekisho_domain::ids::SiteId;
+use sekisho_domain::refusal::Refusal;
+use sekisho_domain::wire::body::RefusedBody;
+use sekisho_domain::wire::code::EventCode;
+
+use super::record::{Draft, record};
+use super::{Actor, FlowError};
+use crate::app::{App, Live};
+use crate::store::{Scope, Tx, db, sites};
+
+/// How often a change that lost a race is tried in all.
+const ATTEMPTS: u32 = 3;
+
+/// One attempt at a change. `'a` is how long what it was asked with lives: longer than any borrow of the attempt itself.
+pub struct Change<'a> {
+    /// Its transaction.
+    pub tx: Tx,
+    /// The site that it is about, once the actor is known to see it: a refusal is recorded there.
+    pub about: Option<SiteId>,
+    heard: Vec<SiteId>,
+    asked: PhantomData<&'a ()>,
+}
+
+/// What an attempt does, boxed: only so does the compiler see that it may move between threads.
+pub type Attempt<'c, T> = Pin<Box<dyn Future<Output = Result<T, FlowError>> + Send + 'c>>;
+
+impl Change<'_> {
+    /// Locks a site's row and counts a change that its gateway must hear of. Last of all locks, sites by id.
+    pub async fn facts(&mut self, site: SiteId) -> Result<(), FlowError> {
+        sites::bump_facts(&mut self.tx, Scope::System, site).await?;
+        self.heard.push(site);
+        Ok(())
+    }
+}
+
+/// Runs a change in one transaction. A serialisation failure or deadlock is tried again twice. A refusal undoes everything and
+/// is recorded as an event of code `refused`.
+pub async fn change<'a, T>(
+    app: &'a App,
+    actor: &'a Actor,
+    refused: EventCode,
+    attempt: impl for<'c> Fn(&'c mut Change<'a>) -> Attempt<'c, T>,
+) -> Result<T, FlowError> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let mut begun = Change {
+            tx: app.db.write().await?,
+            about: None,
+            heard: Vec::new(),
+            asked: PhantomData,
+        };
+        let outcome = attempt(&mut begun).await;
+        let Change {
+            tx, about, heard, ..
+        } = begun;
+        let outcome = match outcome {
+            Ok(done) => tx.commit().await.map(|()| done).map_err(FlowError::from),
+            Err(error) => {
+                drop(tx);
+                Err(error)
+            }
+        };
+        match outcome {
+            Ok(done) => {
+                wake(app, &heard);
+                return Ok(done);
+            }
+            Err(FlowError::Failed(error)) if attempts < ATTEMPTS && is_retryable(&error) => {}
+            Err(FlowError::Refused(refusal)) => {
+                record_refusal(app, actor, about, refused, &refusal).await;
+                return Err(refusal.into());
+            }
+            Err(failed) => return Err(failed),
+        }
+    }
+}
+
+/// Records a refusal of an authenticated actor in a transaction of its own. That it could not be recorded is logged and does
+/// not change the answer.
+pub async fn record_refusal(
+    app: &App,
+    actor: &Actor,
+    site: Option<SiteId>,
+    code: EventCode,
+    refusal: &Refusal,
+) {
+    if let Err(error) = try_record_refusal(app, actor, site, code, refusal).await {
+        tracing::error!(
+            error = format!("{error:?}"),
+            refusal.code = refusal.code.name(),
+            "cannot record a refusal"
+        );
+    }
+}
+
+async fn try_record_refusal(
+    app: &App,
+    actor: &Actor,
+    site: Option<SiteId>,
+    code: EventCode,
+    refusal: &Refusal,
+) -> Result<(), FlowError> {
+    let name = refusal.code.name();
+    let mut tx = app.db.write().await?;
+    let mut draft = Draft::new(app, site, code)
+        .actor(app, actor)
+        .body(&RefusedBody {
+            code: name.to_owned(),
+        });
+    draft.reasons = vec![name.to_owned()];
+    record(&mut tx, app, draft).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn is_retryable(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<sqlx::Error>()
+        .is_some_and(db::is_retryable)
+}
+
+fn wake(app: &App, heard: &[SiteId]) {
+    for site in heard {
+        app.facts_changed.notify_one();
+        // Nobody watching is no error.
+        let _ = app.live.send(Live { site: *site });
+    }
+}

@@ -1,0 +1,79 @@
+//! Adds a seat to a zone.
+
+use minicbor::bytes::ByteArray;
+use sekisho_domain::authority::Action;
+use sekisho_domain::ids::{SeatId, ZoneId};
+use sekisho_domain::refusal::Code;
+use sekisho_domain::wire::body::RegistryBody;
+use sekisho_domain::wire::code::EventCode;
+
+use super::change::{Change, change};
+use super::record::{Draft, record};
+use super::{Actor, FlowError, authority, input};
+use crate::app::App;
+use crate::store::seats::{self, Seat, SeatKind};
+use crate::store::{Scope, sites, zones};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct CreateSeat {
+    /// In which zone.
+    pub zone: ZoneId,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: SeatKind,
+}
+
+/// Adds a seat. Refused with `not_found`, `not_allowed` or `invalid_input`.
+pub async fn create_seat(app: &App, actor: &Actor, want: CreateSeat) -> Result<Seat, FlowError> {
+    let want = &want;
+    change(app, actor, EventCode::RequestRefused, |change| {
+        Box::pin(attempt(app, actor, want, change))
+    })
+    .await
+}
+
+async fn attempt(
+    app: &App,
+    actor: &Actor,
+    want: &CreateSeat,
+    change: &mut Change<'_>,
+) -> Result<Seat, FlowError> {
+    let zone = zones::get(&mut change.tx, actor.scope(), want.zone)
+        .await?
+        .ok_or(Code::NotFound)?;
+    let site = sites::get(&mut change.tx, actor.scope(), zone.site)
+        .await?
+        .ok_or(Code::NotFound)?;
+    change.about = Some(site.id);
+    authority::require(
+        actor,
+        Action::WriteSeat,
+        &authority::to_site(&mut change.tx, actor, &site).await?,
+    )?;
+    let now = app.now();
+    let name = input::name("name", &want.name)?;
+    let seat = Seat {
+        id: SeatId::new(now.0, app.random()),
+        site: site.id,
+        zone: zone.id,
+        name,
+        kind: want.kind,
+        created_at: now,
+    };
+    seats::insert(&mut change.tx, Scope::Organisation(site.operator), &seat).await?;
+    let body = RegistryBody {
+        id: Some(ByteArray::from(seat.id.0)),
+        parent: Some(ByteArray::from(zone.id.0)),
+    };
+    record(
+        &mut change.tx,
+        app,
+        Draft::new(app, Some(site.id), EventCode::SeatCreated)
+            .actor(app, actor)
+            .body(&body),
+    )
+    .await?;
+    Ok(seat)
+}

@@ -1,0 +1,84 @@
+//! Text from people: trimmed, bounded, printable.
+
+use sekisho_domain::refusal::{Code, Refusal};
+
+/// Most characters of a name.
+pub const NAME_MAX: usize = 120;
+
+/// Most characters of an address (RFC 5321 §4.5.3.1.3, less the brackets).
+pub const EMAIL_MAX: usize = 254;
+
+/// A name of 1 to [`NAME_MAX`] characters without control characters, trimmed. `field` is named in the refusal.
+pub fn name(field: &'static str, text: &str) -> Result<String, Refusal> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > NAME_MAX || text.chars().any(char::is_control) {
+        return Err(invalid(field));
+    }
+    Ok(text.to_owned())
+}
+
+/// An address that mail could go to, trimmed and in lower case. Whether mail arrives is found out by sending it.
+pub fn email(text: &str) -> Result<String, Refusal> {
+    let text = text.trim().to_lowercase();
+    let sound = text.len() <= EMAIL_MAX
+        && text.split_once('@').is_some_and(|(local, domain)| {
+            let label = |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
+            !local.is_empty() && local.len() <= 64 && domain.split('.').all(label)
+        })
+        // No spaces, no brackets, no separators of mail headers.
+        && text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !"<>()[]\\,;:\"".contains(c));
+    if sound {
+        Ok(text)
+    } else {
+        Err(invalid("email"))
+    }
+}
+
+/// What is wrong lies in `field`.
+pub fn invalid(field: &'static str) -> Refusal {
+    Refusal::new(Code::InvalidInput).with("field", field)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_bounded_and_printable() {
+        assert_eq!(
+            name("name", "  松江テレワークオフィス ").unwrap(),
+            "松江テレワークオフィス"
+        );
+        assert!(name("name", &"字".repeat(120)).is_ok());
+        for bad in ["", "   ", "a\nb", "a\u{0}b", &"字".repeat(121)] {
+            assert_eq!(
+                name("name", bad).unwrap_err().data["field"],
+                "name",
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_are_lower_case_and_plausible() {
+        assert_eq!(
+            email(" Hanako.Sato+x@Example.JP ").unwrap(),
+            "hanako.sato+x@example.jp"
+        );
+        for bad in [
+            "",
+            "a",
+            "@b.jp",
+            "a@",
+            "a@b@c.jp",
+            "a b@c.jp",
+            "a@b..jp",
+            "<a@b.jp>",
+            "a@b.jp\r\nBcc: c@d.jp",
+            &format!("{}@b.jp", "a".repeat(65)),
+        ] {
+            assert_eq!(email(bad).unwrap_err().data["field"], "email", "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Issues a pass for a booking.
+
+use sekisho_certs::Purpose;
+use sekisho_domain::authority::Action;
+use sekisho_domain::booking::{AllocationState, grant_interval};
+use sekisho_domain::crypto::SigningKey;
+use sekisho_domain::ids::{BookingId, PassId, SubjectId};
+use sekisho_domain::pass::{Claims, LIFE_MAX_S, static_text};
+use sekisho_domain::reach;
+use sekisho_domain::refusal::Code;
+use sekisho_domain::time::Interval;
+use sekisho_domain::wire::code::EventCode;
+use sekisho_domain::wire::snapshot::PassState;
+
+use super::change::{Change, change};
+use super::end_pass::{body, end_pass};
+use super::record::{Draft, record};
+use super::{Actor, FlowError, authority};
+use crate::app::App;
+use crate::store::bookings::{self, Booking};
+use crate::store::doors::Door;
+use crate::store::holder_keys::{self, RegisteredKey};
+use crate::store::passes::{self, Pass};
+use crate::store::sites::Site;
+use crate::store::{Scope, columns, doors, locks, people, sites, subjects};
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct IssuePass {
+    /// For which booking.
+    pub booking: BookingId,
+    /// Which kind.
+    pub kind: PassKind,
+}
+
+/// What kind of pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassKind {
+    /// Printed; lets in once, and only at doors that accept it.
+    Static,
+    /// Shown by the phone whose key it names.
+    WithHolder,
+}
+
+/// A pass that was issued.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    /// The pass; `signed` is what a phone carries.
+    pub pass: Pass,
+    /// Of a static pass: the text of its code.
+    pub text: Option<String>,
+}
+
+/// Issues a pass. For a phone whose key has an active pass for this booking already, that one; active passes for other phones
+/// end. Refused with `not_found`, `not_allowed`, `booking_cancelled`, `booking_ended`, `person_suspended`, `no_holder_key` or
+/// `static_not_accepted`.
+pub async fn issue_pass(app: &App, actor: &Actor, want: IssuePass) -> Result<Issued, FlowError> {
+    let key = app.key(Purpose::Pass)?;
+    let key = &key;
+    change(app, actor, EventCode::RequestRefused, |change| {
+        Box::pin(attempt(app, actor, want, key, change))
+    })
+    .await
+}
+
+async fn attempt(
+    app: &App,
+    actor: &Actor,
+    want: IssuePass,
+    key: &SigningKey,
+    change: &mut Change<'_>,
+) -> Result<Issued, FlowError> {
+    let found = bookings::get(&mut change.tx, actor.scope(), want.booking)
+        .await?
+        .ok_or(Code::NotFound)?;
+    change.about = Some(found.site);
+    authority::require(
+        actor,
+        Action::IssuePass,
+        &authority::to_booking(actor, &found),
+    )?;
+
+    locks::lock_all(&mut change.tx, &[found.person], &[]).await?;
+    let booking = bookings::get(&mut change.tx, actor.scope(), want.booking)
+        .await?
+        .ok_or(Code::NotFound)?;
+    let site = sites::get(&mut change.tx, Scope::System, booking.site)
+        .await?
+        .ok_or(Code::NotFound)?;
+    let during = still_open(app, &booking, &site)?;
+    let person = people::get(&mut change.tx, Scope::System, booking.person)
+        .await?
+        .ok_or(Code::NotFound)?;
+    if !person.active {
+        return Err(Code::PersonSuspended.into());
+    }
+    let doors = doors::list(&mut change.tx, Scope::System, site.id).await?;
+    let holder = match want.kind {
+        PassKind::Static if doors.iter().any(|door| door.min_assurance == 0) => None,
+        PassKind::Static => return Err(Code::StaticNotAccepted.into()),
+        PassKind::WithHolder => Some(
+            holder_keys::active(&mut change.tx, Scope::System, person.id)
+                .await?
+                .ok_or(Code::NoHolderKey)?,
+        ),
+    };
+
+    change.facts(site.id).await?;
+    if let Some(pass) = replace_others(app, actor, &booking, holder.as_ref(), change).await? {
+        return Ok(Issued { pass, text: None });
+    }
+    let subject = subjects::ensure(
+        &mut change.tx,
+        SubjectId::new(app.now().0, app.random()),
+        site.id,
+        person.id,
+    )
+    .await?;
+    let pass = sign(app, &booking, during, subject, holder.as_ref(), &doors, key);
+    passes::insert(&mut change.tx, Scope::Organisation(booking.operator), &pass).await?;
+    let draft = Draft::new(app, Some(site.id), EventCode::PassIssued)
+        .subject(app, subject, person.id)
+        .pass(app, pass.id)
+        .booking(app, booking.id)
+        .actor(app, actor)
+        .body(&body(&pass));
+    record(&mut change.tx, app, draft).await?;
+    let text = holder.is_none().then(|| static_text(&pass.signed));
+    Ok(Issued { pass, text })
+}
+
+/// When the booking opens doors, if it still does.
+fn still_open(app: &App, booking: &Booking, site: &Site) -> Result<Interval, FlowError> {
+    if booking.state == AllocationState::Cancelled {
+        return Err(Code::BookingCancelled.into());
+    }
+    let during = grant_interval(
+        &booking.allocation(),
+        columns::seconds(site.grant_before_s)?,
+        columns::seconds(site.grant_after_s)?,
+    );
+    Ok(during
+        .filter(|during| app.now() < during.end)
+        .ok_or(Code::BookingEnded)?)
+}
+
+/// Ends the booking's active passes for other phones; gives the one for this phone.
+async fn replace_others(
+    app: &App,
+    actor: &Actor,
+    booking: &Booking,
+    holder: Option<&RegisteredKey>,
+    change: &mut Change<'_>,
+) -> Result<Option<Pass>, FlowError> {
+    let Some(holder) = holder else {
+        return Ok(None);
+    };
+    let mut same = None;
+    for pass in passes::of_booking(&mut change.tx, Scope::System, booking.id).await? {
+        if pass.state != PassState::Active || pass.holder_key.is_none() {
+            continue;
+        }
+        if pass.holder_key == Some(holder.id) {
+            same = Some(pass);
+        } else {
+            end_pass(app, actor, &pass, PassState::Revoked, change).await?;
+        }
+    }
+    Ok(same)
+}
+
+fn sign(
+    app: &App,
+    booking: &Booking,
+    during: Interval,
+    subject: SubjectId,
+    holder: Option<&RegisteredKey>,
+    doors: &[Door],
+    key: &SigningKey,
+) -> Pass {
+    let wire: Vec<_> = doors.iter().map(Door::on_the_wire).collect();
+    // Whole seconds, inwards: a pass never opens earlier or later than its grant.
+    let not_before_s =
+        during.start.0.div_euclid(1000) + i64::from(during.start.0.rem_euclid(1000) > 0);
+    let claims = Claims {
+        pass: PassId::new(app.now().0, app.random()),
+        subject,
+        not_before_s,
+        expires_s: during.end.0.div_euclid(1000).min(not_before_s + LIFE_MAX_S),
+        issued_at_s: app.now().0.div_euclid(1000),
+        site: booking.site,
+        zones: reach::zones(&wire, booking.zone),
+        holder: holder.map(|key| key.public_key.clone()),
+    };
+    Pass {
+        id: claims.pass,
+        booking: booking.id,
+        site: booking.site,
+        person: booking.person,
+        subject,
+        holder_key: holder.map(|key| key.id),
+        grant: passes::grant_id(booking.allocation),
+        signed: claims.sign(key),
+        state: PassState::Active,
+        during,
+        created_at: app.now(),
+    }
+}

@@ -1,0 +1,122 @@
+//! State changes: one function in one file, named by its verb.
+
+pub mod add_gateway;
+pub mod answer_command;
+pub mod apply_birth;
+pub mod authority;
+pub mod book_seat;
+pub mod cancel_booking;
+pub mod change;
+pub mod complete_setup;
+pub mod create_door;
+pub mod create_organisation;
+pub mod create_person;
+pub mod create_seat;
+pub mod create_setup_link;
+pub mod create_site;
+pub mod create_token;
+pub mod create_zone;
+mod end_pass;
+pub mod enrol_gateway;
+pub mod export_bundle;
+pub mod fold_presence;
+pub mod grant_site_access;
+pub mod input;
+pub mod issue_pass;
+pub mod open_log;
+pub mod order_cut;
+pub mod project_events;
+pub mod publish_snapshot;
+pub mod publish_tiles;
+pub mod record;
+pub mod record_seal;
+pub mod register_holder_key;
+pub mod request_sign_in;
+pub mod revoke_pass;
+pub mod revoke_token;
+pub mod secret;
+pub mod send_receipt;
+pub mod sequence;
+pub mod sign_in;
+pub mod sign_out;
+pub mod start_export;
+pub mod start_fence;
+pub mod suspend_person;
+pub mod tell_gateway;
+pub mod trust_policy;
+
+use sekisho_domain::ids::{OrganisationId, PersonId, TokenId};
+
+use crate::store::Scope;
+
+/// Who asks for a change, and on whose behalf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// Who.
+    pub who: Who,
+    /// On behalf of which organisation.
+    pub organisation: Option<OrganisationId>,
+    /// In which role there.
+    pub role: sekisho_domain::authority::Role,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A person with a session.
+    Person(PersonId),
+    /// A program with a token.
+    Token(TokenId),
+    /// This installation's own jobs and command line.
+    System,
+}
+
+impl Actor {
+    /// This installation itself.
+    pub fn system() -> Self {
+        Self { who: Who::System, organisation: None, role: sekisho_domain::authority::Role::Owner }
+    }
+
+    /// Whose rows this actor may touch.
+    pub fn scope(&self) -> Scope {
+        self.organisation.map_or(Scope::System, Scope::Organisation)
+    }
+
+    /// A stable text for idempotency keys and for the opening of an event's actor.
+    pub fn text(&self) -> String {
+        match self.who {
+            Who::Person(id) => id.to_string(),
+            Who::Token(id) => id.to_string(),
+            Who::System => "system".to_owned(),
+        }
+    }
+}
+
+/// Why a flow did not happen: an answer, or a failure.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// The answer is no, with code, data, sentence and alternatives.
+    #[error("refused: {0}")]
+    Refused(sekisho_domain::refusal::Refusal),
+    /// Something broke; opaque outside, logged once inside.
+    #[error("failed")]
+    Failed(#[from] anyhow::Error),
+}
+
+impl From<sqlx::Error> for FlowError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<sekisho_domain::refusal::Refusal> for FlowError {
+    fn from(refusal: sekisho_domain::refusal::Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<sekisho_domain::refusal::Code> for FlowError {
+    fn from(code: sekisho_domain::refusal::Code) -> Self {
+        Self::Refused(code.into())
+    }
+}

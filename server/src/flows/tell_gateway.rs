@@ -1,0 +1,165 @@
+//! What the server tells gateways: snapshots, revocations, freshness, orders. Everything here may be lost and is told again.
+
+use std::sync::Arc;
+
+use sekisho_certs::Purpose;
+use sekisho_domain::cbor;
+use sekisho_domain::crypto::{Digest, SigningKey};
+use sekisho_domain::ids::StreamId;
+use sekisho_domain::ids::{GatewayId, SiteId};
+use sekisho_domain::wire::VERSION;
+use sekisho_domain::wire::signed::seal_for;
+use sekisho_domain::wire::topic::Channel;
+use sekisho_domain::wire::uplink::{
+    CHUNK_MAX, Command, Freshness, Order, Receipt, Revocation, SnapshotChunk,
+};
+
+use super::FlowError;
+use crate::app::App;
+use crate::store::commands::StoredCommand;
+use crate::store::{self, Tx};
+
+/// How many seals a gateway may have under way.
+pub const CREDIT: u32 = 64;
+
+/// What is newest at a gateway's site. Needs a session: the statement quotes the nonce of its birth.
+pub async fn send_freshness(app: &App, gateway: GatewayId) -> Result<(), FlowError> {
+    let Some(session) = app.uplink.session(gateway) else {
+        return Ok(());
+    };
+    if halted(app, session.site).await? {
+        return Ok(());
+    }
+    let mut tx = app.db.read().await?;
+    let Some((snapshot_epoch, _, snapshot_digest, _)) =
+        store::snapshots::newest_head(&mut tx, session.site).await?
+    else {
+        return Ok(());
+    };
+    let list = revocations(&mut tx, session.site).await?;
+    let message = Freshness {
+        version: VERSION,
+        site: session.site,
+        snapshot_epoch,
+        snapshot_digest,
+        revocation_epoch: list.as_ref().map_or(0, |list| list.epoch),
+        revocation_digest: list.map_or(Digest::ZERO, |list| Digest::of(&[&cbor::encode(&list)])),
+        at: app.now(),
+        nonce: session.nonce,
+    };
+    app.uplink.send(
+        gateway,
+        Channel::Freshness,
+        seal_for(&*live(app)?, gateway, Channel::Freshness, &message),
+    );
+    Ok(())
+}
+
+/// Everything revoked at a gateway's site; its epoch, 0 when nothing ever was.
+pub async fn send_revocation(
+    app: &App,
+    gateway: GatewayId,
+    site: SiteId,
+) -> Result<u64, FlowError> {
+    let mut tx = app.db.read().await?;
+    let Some(list) = revocations(&mut tx, site).await? else {
+        return Ok(0);
+    };
+    app.uplink.send(
+        gateway,
+        Channel::Revocation,
+        seal_for(&*live(app)?, gateway, Channel::Revocation, &list),
+    );
+    Ok(list.epoch)
+}
+
+/// The newest snapshot of a gateway's site, in chunks; its epoch, 0 when there is none.
+pub async fn send_snapshot(app: &App, gateway: GatewayId, site: SiteId) -> Result<u64, FlowError> {
+    let mut tx = app.db.read().await?;
+    let Some(snapshot) = store::snapshots::newest(&mut tx, site).await? else {
+        return Ok(0);
+    };
+    let total = u32::try_from(snapshot.signed.len()).unwrap_or(u32::MAX);
+    for (chunk, part) in snapshot.signed.chunks(CHUNK_MAX).zip(0u32..) {
+        let offset = part * u32::try_from(CHUNK_MAX).unwrap_or(u32::MAX);
+        let message = SnapshotChunk {
+            version: VERSION,
+            digest: snapshot.digest,
+            total,
+            offset,
+            bytes: chunk.to_vec().into(),
+        };
+        app.uplink
+            .send(gateway, Channel::Snapshot, cbor::encode(&message));
+    }
+    Ok(snapshot.epoch)
+}
+
+/// Asks for a stream again from one of its seals on.
+pub fn send_resend(app: &App, gateway: GatewayId, stream: StreamId, from: u64) {
+    let receipt = Receipt {
+        version: VERSION,
+        stream,
+        resend_from: Some(from),
+        proof: None,
+        credit: CREDIT,
+    };
+    app.uplink
+        .send(gateway, Channel::Receipt, cbor::encode(&receipt));
+}
+
+/// Sends a stored order. False when the gateway has no session or somebody else has sent it.
+pub async fn send_command(app: &App, stored: &StoredCommand) -> Result<bool, FlowError> {
+    let Some(session) = app.uplink.session(stored.gateway) else {
+        return Ok(false);
+    };
+    let order: Order =
+        cbor::decode(&stored.order, stored.order.len()).map_err(anyhow::Error::new)?;
+    let mut tx = app.db.write().await?;
+    if !store::commands::set_sent(&mut tx, stored.id, app.now()).await? {
+        return Ok(false);
+    }
+    tx.commit().await?;
+    let message = Command {
+        version: VERSION,
+        id: stored.id,
+        order,
+        issued_at: stored.issued_at,
+        not_after: stored.not_after,
+        nonce: session.nonce,
+    };
+    let key = app.key(Purpose::Command)?;
+    app.uplink.send(
+        stored.gateway,
+        Channel::Command,
+        seal_for(&key, stored.gateway, Channel::Command, &message),
+    );
+    Ok(true)
+}
+
+/// Whether a site's log is halted: then nothing is granted there either.
+pub async fn halted(app: &App, site: SiteId) -> Result<bool, FlowError> {
+    let mut tx = app.db.read().await?;
+    let log = store::log::current(&mut tx, store::Scope::System, Some(site)).await?;
+    Ok(log.is_some_and(|log| app.uplink.halted(log.id).is_some()))
+}
+
+/// The revocation list of a site; `None` when nothing was ever revoked. One epoch has one list, whatever the time: it holds
+/// what had not ended when its newest line was committed.
+async fn revocations(tx: &mut Tx, site: SiteId) -> Result<Option<Revocation>, FlowError> {
+    let epoch = store::snapshots::revocation_epoch(tx, site).await?;
+    let Some(made_at) = store::snapshots::revocation_made_at(tx, site, epoch).await? else {
+        return Ok(None);
+    };
+    let lines = store::revocations::list(tx, site, made_at).await?;
+    Ok(Some(Revocation {
+        version: VERSION,
+        site,
+        epoch,
+        lines,
+    }))
+}
+
+fn live(app: &App) -> anyhow::Result<Arc<SigningKey>> {
+    app.key(Purpose::Live)
+}

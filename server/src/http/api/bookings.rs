@@ -1,0 +1,157 @@
+//! Bookings.
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use sekisho_domain::authority::Action;
+use sekisho_domain::ids::{BookingId, OrganisationId, PersonId, SeatId, SiteId};
+use sekisho_domain::refusal::Code;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::types::{Page, Time, created, cursor, etag, limit};
+use super::{Problem, Reader};
+use crate::app::App;
+use crate::flows::authority;
+use crate::flows::book_seat::{BookSeat, book_seat};
+use crate::flows::cancel_booking::cancel_booking_at;
+use crate::http::extract::{IfMatch, Json, NoBody, Path, Query};
+use crate::http::problem::{Error, Result};
+use crate::http::session::Caller;
+use crate::store::bookings;
+
+/// A booking.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Booking {
+    /// Which.
+    #[schema(value_type = String, example = "bkg_01jd6xwq5t0000000000000000")]
+    pub id: BookingId,
+    /// Where.
+    #[schema(value_type = String)]
+    pub site: SiteId,
+    /// Which seat.
+    #[schema(value_type = String)]
+    pub seat: SeatId,
+    /// For whom.
+    #[schema(value_type = String)]
+    pub person: PersonId,
+    /// That person's organisation.
+    #[schema(value_type = String)]
+    pub company: OrganisationId,
+    /// First instant of the booking.
+    #[schema(inline)]
+    pub start: Time,
+    /// First instant after the booking.
+    #[schema(inline)]
+    pub end: Time,
+    /// `held`, `confirmed`, `present`, `left`, `released` or `cancelled`.
+    pub state: &'static str,
+    /// Counts changes; the ETag.
+    pub version: i64,
+    /// When it was made.
+    #[schema(inline)]
+    pub created_at: Time,
+}
+
+/// A seat to book.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddBooking {
+    /// Which seat.
+    #[schema(value_type = String)]
+    pub seat: SeatId,
+    /// From when. A bare local time is refused.
+    #[schema(inline)]
+    pub start: Time,
+    /// Until when.
+    #[schema(inline)]
+    pub end: Time,
+    /// For whom; the caller when absent. A token has to say it.
+    #[schema(value_type = Option<String>)]
+    pub person: Option<PersonId>,
+}
+
+/// Which bookings.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct BookingQuery {
+    /// Of one person. Who may not see everybody's sees their own.
+    #[param(value_type = Option<String>)]
+    pub person: Option<PersonId>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// 1 to 200; 50 when absent.
+    pub limit: Option<i64>,
+}
+
+impl From<bookings::Booking> for Booking {
+    fn from(it: bookings::Booking) -> Self {
+        Self {
+            id: it.id,
+            site: it.site,
+            seat: it.seat,
+            person: it.person,
+            company: it.company,
+            start: it.during.start.into(),
+            end: it.during.end.into(),
+            state: it.state.name(),
+            version: it.version,
+            created_at: it.created_at.into(),
+        }
+    }
+}
+
+/// Books a seat. A refusal names its rule and offers what would be possible.
+#[utoipa::path(post, path = "/api/v1/bookings", tag = "bookings", request_body = AddBooking, responses((status = 201, body = Booking), (status = "default", body = Problem)))]
+pub async fn create(State(app): State<Arc<App>>, caller: Caller, Json(want): Json<AddBooking>) -> Result<Response> {
+    let person = want.person.or(caller.person.as_ref().map(|me| me.id)).ok_or_else(|| Error::invalid("person: a token has to say for whom"))?;
+    let want = BookSeat { person, seat: want.seat, starts_at: want.start.0, ends_at: want.end.0 };
+    let made: Booking = book_seat(&app, &caller.actor, want).await?.into();
+    let mut response = created(&format!("/api/v1/bookings/{}", made.id), &made);
+    response.headers_mut().extend(etag(made.version));
+    Ok(response)
+}
+
+/// Bookings, in the order in which they were made.
+#[utoipa::path(get, path = "/api/v1/bookings", tag = "bookings", params(BookingQuery), responses((status = 200, body = Page<Booking>), (status = "default", body = Problem)))]
+pub async fn list(mut reader: Reader, Query(query): Query<BookingQuery>) -> Result<Answer<Page<Booking>>> {
+    let (limit, after) = (limit(query.limit)?, cursor::<BookingId>(query.cursor.as_deref())?);
+    let (scope, actor, organisation) = (reader.scope(), reader.caller.actor.clone(), reader.caller.organisation);
+    let relations = authority::to_organisation(&mut reader.tx, &actor, organisation).await?;
+    // Who may not see everybody's bookings sees their own.
+    let person = match authority::require(&actor, Action::ReadBooking, &relations) {
+        Ok(()) => query.person,
+        Err(refusal) => Some(reader.caller.person.as_ref().map(|me| me.id).filter(|me| query.person.is_none_or(|it| it == *me)).ok_or(refusal)?),
+    };
+    let found = bookings::list(&mut reader.tx, scope, person, after, limit + 1).await?;
+    Ok(Page::of(found.into_iter().map(Booking::from).collect(), limit, |it| it.id.to_string()))
+}
+
+/// One booking.
+#[utoipa::path(get, path = "/api/v1/bookings/{booking}", tag = "bookings", params(("booking" = String, Path)), responses((status = 200, body = Booking), (status = "default", body = Problem)))]
+pub async fn get(mut reader: Reader, Path(id): Path<BookingId>) -> Result<(HeaderMap, Answer<Booking>)> {
+    let found = reader.booking(id, Action::ReadBooking).await?;
+    Ok((etag(found.version), Answer(found.into())))
+}
+
+/// Cancels a booking; its passes stop counting. `If-Match` makes sure that nobody changed it meanwhile.
+#[utoipa::path(post, path = "/api/v1/bookings/{booking}/cancel", tag = "bookings", params(("booking" = String, Path), ("If-Match" = Option<String>, Header)),
+    responses((status = 200, body = Booking), (status = "default", body = Problem)))]
+pub async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<BookingId>, IfMatch(version): IfMatch, _: NoBody) -> Result<(HeaderMap, Answer<Booking>)> {
+    let changed = cancel_booking_at(&app, &caller.actor, id, version).await?;
+    Ok((etag(changed.version), Answer(changed.into())))
+}
+
+impl Reader {
+    /// A booking of the scope to which the caller may do `action`.
+    pub async fn booking(&mut self, id: BookingId, action: Action) -> Result<bookings::Booking> {
+        let scope = self.scope();
+        let found = bookings::get(&mut self.tx, scope, id).await?.ok_or(Error::from(Code::NotFound))?;
+        authority::require(&self.caller.actor, action, &authority::to_booking(&self.caller.actor, &found))?;
+        Ok(found)
+    }
+}

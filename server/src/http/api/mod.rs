@@ -1,0 +1,68 @@
+//! The API: one file per resource, its JSON shapes and its doors into flows. Reads go to `store` through [`Reader`].
+
+#![expect(unused_qualifications, reason = "the macros that write the OpenAPI document spell out paths")]
+
+pub mod bookings;
+pub mod document;
+pub mod events;
+pub mod evidence;
+pub mod gateways;
+pub mod organisations;
+pub mod passes;
+pub mod people;
+pub mod places;
+pub mod sites;
+pub mod tokens;
+pub mod types;
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use sekisho_domain::authority::Action;
+use sekisho_domain::ids::SiteId;
+use sekisho_domain::refusal::Code;
+
+use super::problem::{Error, Problem, Result};
+use super::session::Caller;
+use crate::app::App;
+use crate::flows::authority;
+use crate::store::{self, Scope, Tx};
+
+/// Anything else below `/api`.
+pub async fn nothing() -> Error {
+    Code::NotFound.into()
+}
+
+/// A caller with an open read transaction: what a GET needs.
+pub struct Reader {
+    /// On whose behalf.
+    pub caller: Caller,
+    /// Only for reading.
+    pub tx: Tx,
+}
+
+impl FromRequestParts<Arc<App>> for Reader {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        Ok(Self { caller, tx: app.db.read().await? })
+    }
+}
+
+impl Reader {
+    /// Whose rows may be seen.
+    pub fn scope(&self) -> Scope {
+        self.caller.actor.scope()
+    }
+
+    /// A site at which the caller may do `action`.
+    pub async fn site(&mut self, id: SiteId, action: Action) -> Result<store::sites::Site> {
+        let scope = self.scope();
+        let site = store::sites::get(&mut self.tx, scope, id).await?.ok_or(Error::from(Code::NotFound))?;
+        let relations = authority::to_site(&mut self.tx, &self.caller.actor, &site).await?;
+        authority::require(&self.caller.actor, action, &relations)?;
+        Ok(site)
+    }
+}

@@ -1,0 +1,210 @@
+//! Booking a seat: a day, a time, the seats with when they are taken (never by whom), one button each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use jiff::civil::Date;
+use sekisho_domain::authority::Action;
+use sekisho_domain::ids::{SeatId, SiteId, ZoneId};
+use sekisho_domain::refusal::{Code, Refusal};
+use sekisho_domain::time::{Interval, Timestamp};
+use serde::Deserialize;
+
+use super::when::{self, Wall};
+use super::{Frame, page, page_with, see_other, texts};
+use crate::app::App;
+use crate::flows::book_seat::{BookSeat, book_seat};
+use crate::http::api::Reader;
+use crate::http::extract::{Form, Path, Query};
+use crate::http::problem::{Error, Result};
+use crate::http::session::Me;
+use crate::store::sites::{self, OpeningHours, Site};
+use crate::store::{at_site, seats, zones};
+
+/// How many days the strip shows.
+const DAYS: usize = 14;
+
+#[derive(Template)]
+#[template(path = "book.html")]
+struct Page {
+    f: Frame,
+    site: Site,
+    days: Vec<Day>,
+    day: String,
+    day_long: String,
+    hours: Vec<String>,
+    from: String,
+    to: String,
+    step: i64,
+    bad_times: bool,
+    zones: Vec<Zone>,
+}
+
+struct Day {
+    date: String,
+    name: String,
+    chosen: bool,
+}
+
+struct Zone {
+    name: String,
+    seats: Vec<Seat>,
+}
+
+struct Seat {
+    id: SeatId,
+    name: String,
+    kind: &'static str,
+    taken: Vec<String>,
+    free: bool,
+}
+
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct Refused {
+    f: Frame,
+    site: Site,
+    sentence: &'static str,
+    lifts: Option<String>,
+    alternatives: Vec<Alternative>,
+}
+
+struct Alternative {
+    seat: SeatId,
+    name: String,
+    when: String,
+    start: String,
+    end: String,
+}
+
+/// What the address bar says: a day and local times of the site.
+#[derive(Deserialize)]
+pub struct Asked {
+    day: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+/// The form: a seat with local times of a day, or (from an alternative) with instants.
+#[derive(Deserialize)]
+pub struct Want {
+    seat: SeatId,
+    day: Option<String>,
+    from: String,
+    to: String,
+}
+
+/// `GET /sites/{site}/book?day=2026-11-20&from=09:00&to=12:00`
+pub async fn show(State(app): State<Arc<App>>, f: Frame, mut reader: Reader, Path(id): Path<SiteId>, Query(asked): Query<Asked>) -> Result<Response> {
+    let site = reader.site(id, Action::ReadSeat).await?;
+    let wall = Wall::new(&site.time_zone, f.lang);
+    let today = wall.day(app.now());
+    let day = asked.day.and_then(|day| day.parse().ok()).unwrap_or(today);
+    let hours = hours_of(&mut reader, &site, day).await?;
+    let (from, to) = times(&site, &wall, &hours, day, app.now());
+    let (from, to) = (asked.from.unwrap_or(from), asked.to.unwrap_or(to));
+    let during = wall.instant(day, &from).zip(wall.instant(day, &to)).and_then(|(start, end)| Interval::new(start, end));
+    let zones = if hours.is_empty() { Vec::new() } else { seats_of(&mut reader, &site, &wall, day, during, f.lang).await? };
+    let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    page(&Page {
+        days: strip(today, day, f.lang),
+        day: day.to_string(),
+        day_long: when::long(day, f.lang),
+        hours: hours.iter().map(|it| format!("{}–{}", clock(it.opens_min), clock(it.closes_min))).collect(),
+        bad_times: during.is_none(),
+        step: site.grid_s,
+        from,
+        to,
+        zones,
+        site,
+        f,
+    })
+}
+
+/// `POST /sites/{site}/book`
+pub async fn book(State(app): State<Arc<App>>, f: Frame, me: Me, mut reader: Reader, Path(id): Path<SiteId>, Form(want): Form<Want>) -> Result<Response> {
+    let site = reader.site(id, Action::ReadSeat).await?;
+    let actor = reader.caller.actor.clone();
+    let (starts_at, ends_at) = instants(&want, &Wall::new(&site.time_zone, f.lang)).ok_or(Error::invalid(f.t.bad_times))?;
+    // Nothing is read while the booking is written: SQLite has few readers to lend.
+    drop(reader);
+    match book_seat(&app, &actor, BookSeat { person: me.id, seat: want.seat, starts_at, ends_at }).await.map_err(Error::from) {
+        Ok(made) => Ok(see_other(&format!("/bookings/{}?made=1", made.id))),
+        Err(Error::Refused(refusal)) if refusal.code != Code::NotFound => refused(&app, f, &actor, site, &refusal).await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn refused(app: &App, f: Frame, actor: &crate::flows::Actor, site: Site, refusal: &Refusal) -> Result<Response> {
+    let wall = Wall::new(&site.time_zone, f.lang);
+    let names: BTreeMap<_, _> = seats::list(&mut app.db.read().await?, actor.scope(), site.id).await?.into_iter().map(|it| (it.id, it.name)).collect();
+    let alternative = |it: &sekisho_domain::refusal::Alternative| Alternative {
+        seat: it.seat,
+        name: names.get(&it.seat).cloned().unwrap_or_default(),
+        when: wall.span(it.during),
+        start: it.during.start.rfc3339(),
+        end: it.during.end.rfc3339(),
+    };
+    let page = Refused {
+        sentence: f.lang.refusal(refusal.code),
+        lifts: refusal.lifts_at.map(|at| format!("{} {}", wall.date(at), wall.clock(at))),
+        alternatives: refusal.alternatives.iter().take(3).map(alternative).collect(),
+        site,
+        f,
+    };
+    page_with(Error::from(refusal.clone()).status(), &page)
+}
+
+/// Local times need their day; instants bring their own.
+fn instants(want: &Want, wall: &Wall) -> Option<(Timestamp, Timestamp)> {
+    match &want.day {
+        Some(day) => day.parse().ok().and_then(|day| wall.instant(day, &want.from).zip(wall.instant(day, &want.to))),
+        None => Timestamp::parse_rfc3339(&want.from).ok().zip(Timestamp::parse_rfc3339(&want.to).ok()),
+    }
+}
+
+async fn hours_of(reader: &mut Reader, site: &Site, day: Date) -> Result<Vec<OpeningHours>> {
+    let scope = reader.scope();
+    let weekday = day.weekday().to_monday_zero_offset().unsigned_abs();
+    Ok(sites::hours(&mut reader.tx, scope, site.id).await?.into_iter().filter(|it| it.weekday == weekday).collect())
+}
+
+/// The times offered first: from the next step of the grid (today) or from opening, for three hours or until closing.
+fn times(site: &Site, wall: &Wall, hours: &[OpeningHours], day: Date, now: Timestamp) -> (String, String) {
+    let (opens, closes) = hours.first().map_or((540, 1080), |it| (i64::from(it.opens_min) * 60, i64::from(hours.last().unwrap_or(it).closes_min) * 60));
+    let passed = wall.instant(day, "00:00").map_or(0, |midnight| now.since_ms(midnight) / 1000);
+    let step = site.grid_s.max(1);
+    let from = passed.max(opens).div_euclid(step).saturating_add(i64::from(passed > opens)) * step;
+    let from = from.min(closes - step).max(0);
+    let to = (from + 3 * 3600).min(closes);
+    let text = |seconds: i64| if seconds % 60 == 0 { format!("{:02}:{:02}", seconds / 3600, seconds / 60 % 60) } else { format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60) };
+    // A time field has no 24:00.
+    (text(from), if to >= 86_400 { text((86_400 - 1) / step * step) } else { text(to) })
+}
+
+fn strip(today: Date, chosen: Date, lang: crate::http::lang::Lang) -> Vec<Day> {
+    let day = |date: Date| Day { date: date.to_string(), name: when::short(date, lang), chosen: date == chosen };
+    today.series(jiff::ToSpan::day(1)).take(DAYS).map(day).collect()
+}
+
+async fn seats_of(reader: &mut Reader, site: &Site, wall: &Wall, day: Date, during: Option<Interval>, lang: crate::http::lang::Lang) -> Result<Vec<Zone>> {
+    let scope = reader.scope();
+    let whole = wall.whole(day).ok_or_else(|| Error::invalid("day"))?;
+    let taken = at_site::taken(&mut reader.tx, scope, site.id, whole).await?;
+    let mut by_zone: BTreeMap<ZoneId, Vec<Seat>> = BTreeMap::new();
+    for seat in seats::list(&mut reader.tx, scope, site.id).await? {
+        let spans: Vec<Interval> = taken.iter().filter(|(id, _)| *id == seat.id).map(|(_, span)| *span).collect();
+        by_zone.entry(seat.zone).or_default().push(Seat {
+            id: seat.id,
+            name: seat.name,
+            kind: texts::seat_kind(seat.kind, lang),
+            free: during.is_some_and(|during| spans.iter().all(|span| !span.overlaps(&during))),
+            taken: spans.iter().map(|span| wall.within(day, *span)).collect(),
+        });
+    }
+    let zones = zones::list(&mut reader.tx, scope, site.id).await?;
+    Ok(zones.into_iter().filter_map(|zone| Some(Zone { seats: by_zone.remove(&zone.id)?, name: zone.name })).collect())
+}

@@ -1,0 +1,106 @@
+//! Pages: server-rendered, Japanese first, complete without script. A page says its state before it offers navigation and has
+//! one strong action.
+
+pub mod book;
+pub mod booking;
+pub mod error;
+pub mod home;
+pub mod language;
+pub mod setup;
+pub mod sign_in;
+pub mod texts;
+pub mod today;
+pub mod when;
+
+use askama::Template;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use sekisho_domain::authority::Role;
+use sekisho_domain::refusal::Code;
+
+use super::headers::is_safe;
+use super::lang::Lang;
+use super::problem::{Error, Result, Written};
+use super::session::Caller;
+use texts::{Texts, texts};
+
+/// What surrounds every page.
+pub struct Frame {
+    /// The language.
+    pub lang: Lang,
+    /// Its words.
+    pub t: &'static Texts,
+    /// Who is signed in.
+    pub me: Option<String>,
+    /// Whether the navigation leads to what managers see.
+    pub runs_sites: bool,
+    /// Where the language switch comes back to.
+    pub here: String,
+}
+
+impl Frame {
+    fn new(lang: Lang, caller: Option<&Caller>, here: String) -> Self {
+        Self {
+            lang,
+            t: texts(lang),
+            me: caller.and_then(|caller| caller.person.as_ref()).map(|me| me.name.clone()),
+            runs_sites: caller.is_some_and(|caller| caller.actor.role != Role::Member),
+            here,
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Frame {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Self::Rejection> {
+        let here = if is_safe(&parts.method) { here(&parts.uri) } else { "/".to_owned() };
+        Ok(Self::new(Lang::of(&parts.headers), parts.extensions.get::<Caller>(), here))
+    }
+}
+
+/// Where a request went: what an error page needs to know about it.
+pub struct At {
+    here: String,
+    is_safe: bool,
+}
+
+impl At {
+    /// Of a request that is about to be handled.
+    pub fn of(request: &Request) -> Self {
+        Self { here: here(request.uri()), is_safe: *request.method() == Method::GET }
+    }
+}
+
+/// Any other path.
+pub async fn nothing() -> Error {
+    Code::NotFound.into()
+}
+
+fn here(uri: &Uri) -> String {
+    // The secret of a link is not carried on.
+    match uri.path_and_query() {
+        Some(it) if !it.as_str().contains("token=") => it.as_str().to_owned(),
+        _ => uri.path().to_owned(),
+    }
+}
+
+/// 200 with a page.
+fn page(template: &impl Template) -> Result<Response> {
+    page_with(StatusCode::OK, template)
+}
+
+fn page_with(status: StatusCode, template: &impl Template) -> Result<Response> {
+    let html = template.render().map_err(anyhow::Error::from)?;
+    let mut response = (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
+    // A page that says no says it itself.
+    response.extensions_mut().insert(Written);
+    Ok(response)
+}
+
+/// 303: the answer to a form is another page, so that going back does not send it again.
+fn see_other(path: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path.to_owned())]).into_response()
+}

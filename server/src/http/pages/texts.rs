@@ -1,0 +1,211 @@
+//! Every word on the pages, in both languages. A word that lacks one does not compile.
+
+use sekisho_domain::wire::code::EventCode;
+
+use crate::http::lang::Lang;
+use crate::store::seats::SeatKind;
+
+macro_rules! texts {
+    ($($name:ident $ja:literal $en:literal;)*) => {
+        /// The words of one language.
+        pub struct Texts { $(pub $name: &'static str,)* }
+        const JA: Texts = Texts { $($name: $ja,)* };
+        const EN: Texts = Texts { $($name: $en,)* };
+    };
+}
+
+/// The words of a language.
+pub fn texts(lang: Lang) -> &'static Texts {
+    match lang {
+        Lang::Ja => &JA,
+        Lang::En => &EN,
+    }
+}
+
+texts! {
+    skip "本文へ移動" "Skip to the content";
+    home "ホーム" "Home";
+    sign_in "サインインする" "Sign in";
+    sign_out "サインアウトする" "Sign out";
+    signed_out "サインアウトしました。" "You are signed out.";
+    language "表示言語" "Language";
+    refresh "最新の状態を表示する" "Show the latest state";
+    back_home "ホームへ戻る" "Back to the home page";
+    cancel "予約を取り消す" "Cancel this booking";
+
+    sign_in_title "サインイン" "Sign in";
+    sign_in_lead "登録されたメールアドレスに、サインイン用のリンクをお送りします。" "We send a sign-in link to your registered mail address.";
+    email "メールアドレス" "Mail address";
+    send_link "リンクを受け取る" "Send me a link";
+    link_sent_title "メールをご確認ください" "Please look at your mail";
+    link_sent "このアドレスが登録されている場合、リンクをお送りしました。15分以内にお使いください。" "If this address is registered, a link is on its way. Use it within 15 minutes.";
+    link_sent_none "届かないときは、迷惑メールのフォルダーをご確認のうえ、所属組織の管理者にお問い合わせください。" "If nothing arrives, look into the junk folder, then ask your organisation's manager.";
+    link_title "サインインの確認" "Confirm the sign-in";
+    link_lead "次のボタンを押すと、この端末でサインインします。" "Press the button to sign in on this device.";
+    link_dead "このリンクは使えません。すでに使われたか、期限が切れています。" "This link does not work: it was used before, or its time is over.";
+    link_again "新しいリンクを受け取る" "Ask for a new link";
+    not_set_up "初期設定がまだ終わっていません。サーバーで sekisho setup-link を実行し、表示されたリンクを開いてください。" "The first set-up is not done yet. Run sekisho setup-link on the server and open the link that it prints.";
+
+    setup_title "初期設定" "First set-up";
+    setup_lead "施設を運営する組織と、その管理者を登録します。" "Register the organisation that runs the sites, and its owner.";
+    organisation "組織の名前" "Name of the organisation";
+    your_name "あなたの名前" "Your name";
+    setup_go "登録して始める" "Register and begin";
+    setup_dead "この初期設定リンクは使えません。サーバーで sekisho setup-link をもう一度実行してください。" "This set-up link does not work. Run sekisho setup-link on the server again.";
+
+    next_booking "次の予約" "Next booking";
+    inside_now "在室中" "You are inside";
+    later_bookings "その後の予約" "Later bookings";
+    no_booking "予約はまだありません。" "You have no booking yet.";
+    book_first "使える施設から、席を予約できます。" "Book a seat at one of your sites.";
+    your_sites "使える施設" "Your sites";
+    no_sites "使える施設がまだありません。所属組織の管理者にお問い合わせください。" "There is no site for you yet. Ask your organisation's manager.";
+    book_here "席を予約する" "Book a seat";
+    today_here "今日の施設" "Today at the site";
+    show_booking "予約を見る" "See the booking";
+    way "席までの行き方" "The way to your seat";
+    site_word "施設" "Site";
+    until "まで" "until";
+
+    book_title "席を予約する" "Book a seat";
+    day "日" "Day";
+    from "開始" "From";
+    to "終了" "Until";
+    show_free "この時間の空きを見る" "Show what is free then";
+    local_time "時刻は施設の現地時刻です" "Times are local to the site";
+    hours "開館時間" "Opening hours";
+    closed_day "この日は休館です。別の日をお選びください。" "The site is closed on this day. Please choose another one.";
+    no_seats "この施設には、まだ席がありません。" "This site has no seats yet.";
+    book_this "この席を予約する" "Book this seat";
+    free "空き" "Free";
+    taken "予約済み" "Taken";
+    taken_at "予約済みの時間" "Taken";
+    all_free "この日は終日空いています" "Free all day";
+    bad_times "開始と終了の時刻を確かめてください。" "Please check the times.";
+
+    booked_title "予約しました" "Your seat is booked";
+    booking_title "予約の内容" "Your booking";
+    cancelled_title "予約を取り消しました" "The booking is cancelled";
+    state_word "状態" "State";
+    state_held "仮予約" "held";
+    state_confirmed "予約済み" "booked";
+    state_present "在室中" "inside";
+    state_left "退室済み" "left";
+    state_released "解放済み" "released";
+    state_cancelled "取消済み" "cancelled";
+    for_whom "利用者" "Person";
+
+    refused_title "予約できませんでした" "This could not be booked";
+    not_done_title "できませんでした" "That was not possible";
+    failed_title "処理できませんでした" "Something went wrong";
+    instead "代わりに予約できるもの" "What is possible instead";
+    lifts "次の時刻から予約できます" "It becomes possible at";
+    ask_manager "所属組織の管理者にお問い合わせください。" "Ask your organisation's manager.";
+    reference "お問い合わせ番号" "Reference";
+    choose_again "選び直す" "Choose again";
+
+    today_title "今日の施設" "Today at the site";
+    inside "在室" "Inside";
+    of_seats "席" "seats";
+    people_word "名" "";
+    in_list "在室者" "Who is inside";
+    nobody "在室者はいません。" "Nobody is inside.";
+    since "入室" "since";
+    zone_unknown "区画不明" "zone unknown";
+    expected "これから来る人" "Expected, not here yet";
+    nobody_expected "これから来る予定の人はいません。" "Nobody else is expected today.";
+    doors "扉" "Doors";
+    devices "機器" "Devices";
+    devices_none "登録された機器はありません" "no devices";
+    link "通信" "Link";
+    link_up "接続中" "connected";
+    link_down "通信断" "cut off";
+    link_down_note "表示は最後に届いた記録までのものです。扉は施設側の判断で動き続けます。" "What you see is as of the last record received. Doors go on deciding on site.";
+    link_none "ゲートウェイ未登録" "no gateway yet";
+    last_heard "最後の通信" "last heard";
+    evidence "証跡" "Evidence";
+    last_checkpoint "最終確定" "last checkpoint";
+    records "封印" "seals";
+    evidence_none "まだ記録がありません" "nothing recorded yet";
+    refusals "入室できなかった記録" "Refused at a door";
+    no_refusals "入室できなかった記録はありません。" "Nobody was refused.";
+    latest "最新の記録" "Latest records";
+    no_events "まだ記録がありません。" "Nothing recorded yet.";
+    unknown_person "不明" "unknown";
+    as_of "現在" "as of";
+    clock_error "時計の誤差" "clock error";
+    auto_refresh "自動更新中" "updating by itself";
+}
+
+/// What a kind of seat is called.
+pub fn seat_kind(kind: SeatKind, lang: Lang) -> &'static str {
+    match (kind, lang) {
+        (SeatKind::Desk, Lang::Ja) => "デスク",
+        (SeatKind::Desk, Lang::En) => "Desk",
+        (SeatKind::Booth, Lang::Ja) => "ブース",
+        (SeatKind::Booth, Lang::En) => "Booth",
+        (SeatKind::Room, Lang::Ja) => "個室",
+        (SeatKind::Room, Lang::En) => "Room",
+        (SeatKind::PhoneBox, Lang::Ja) => "通話ボックス",
+        (SeatKind::PhoneBox, Lang::En) => "Phone box",
+    }
+}
+
+/// What an event is called on a page; codes that people rarely see keep their stable name.
+pub fn event(code: u16, lang: Lang) -> &'static str {
+    let Some(code) = EventCode::from_u16(code) else { return "?" };
+    let (ja, en) = match code {
+        EventCode::AccessGranted => ("解錠しました", "Door released"),
+        EventCode::AccessDenied => ("入室できません", "Refused"),
+        EventCode::AccessTaken => ("入室しました", "Came in"),
+        EventCode::AccessNotTaken => ("解錠後、通りませんでした", "Released, but nobody came in"),
+        EventCode::AccessExitFree => ("退室しました", "Went out"),
+        EventCode::DoorOpened => ("扉が開きました", "Door opened"),
+        EventCode::DoorClosed => ("扉が閉まりました", "Door closed"),
+        EventCode::DoorLocked => ("施錠しました", "Door locked"),
+        EventCode::DoorUnlocked => ("電気錠が開きました", "Lock opened"),
+        EventCode::DoorForcedOpen => ("扉がこじ開けられました", "Door forced open"),
+        EventCode::DoorHeldOpen => ("扉が開いたままです", "Door held open"),
+        EventCode::DoorRexPressed => ("退室ボタンが押されました", "Exit button pressed"),
+        EventCode::FireAlarm => ("火災信号", "Fire input"),
+        EventCode::FireCleared => ("火災信号が解除されました", "Fire input cleared"),
+        EventCode::DeviceOnline => ("機器がつながりました", "Device online"),
+        EventCode::DeviceOffline => ("機器の通信が切れました", "Device offline"),
+        EventCode::DeviceEnrolled => ("機器を登録しました", "Device enrolled"),
+        EventCode::DeviceRevoked => ("機器を失効させました", "Device revoked"),
+        EventCode::GatewayStarted => ("ゲートウェイが起動しました", "Gateway started"),
+        EventCode::GatewayAdded => ("ゲートウェイを追加しました", "Gateway added"),
+        EventCode::GatewayEnrolled => ("ゲートウェイを登録しました", "Gateway enrolled"),
+        EventCode::SyncOnline => ("サーバーとつながりました", "Connected to the server"),
+        EventCode::SyncOffline => ("サーバーとの通信が切れました", "Cut off from the server"),
+        EventCode::SyncTierChanged => ("通信断の段階が変わりました", "Staleness tier changed"),
+        EventCode::SnapshotApplied => ("権限一覧を適用しました", "Snapshot applied"),
+        EventCode::SnapshotRejected => ("権限一覧を拒否しました", "Snapshot rejected"),
+        EventCode::CredentialRevokedApplied => ("失効一覧を適用しました", "Revocations applied"),
+        EventCode::PolicyActivated => ("施設の方針を適用しました", "Policy activated"),
+        EventCode::BookingMade => ("予約されました", "Booked"),
+        EventCode::BookingCancelled => ("予約が取り消されました", "Booking cancelled"),
+        EventCode::BookingRefused => ("予約できませんでした", "Booking refused"),
+        EventCode::PassIssued => ("入館証を発行しました", "Pass issued"),
+        EventCode::PassRevoked => ("入館証を失効させました", "Pass revoked"),
+        EventCode::HolderKeyRegistered => ("スマートフォンの鍵を登録しました", "Phone registered"),
+        EventCode::HolderKeyReplaced => ("スマートフォンの鍵を置き換えました", "Phone replaced"),
+        EventCode::SiteCreated => ("施設を登録しました", "Site added"),
+        EventCode::ZoneCreated => ("区画を登録しました", "Zone added"),
+        EventCode::DoorCreated => ("扉を登録しました", "Door added"),
+        EventCode::SeatCreated => ("席を登録しました", "Seat added"),
+        EventCode::SiteAccessGranted => ("企業に施設を開放しました", "Site opened to a company"),
+        EventCode::RequestRefused => ("操作を受け付けませんでした", "Request refused"),
+        EventCode::PersonSuspended => ("利用を停止しました", "Person suspended"),
+        EventCode::LogOpened => ("証跡台帳を開きました", "Log opened"),
+        EventCode::LogCut => ("証跡を区切りました", "Log cut"),
+        EventCode::EvidenceExported => ("証跡一式を作成しました", "Evidence exported"),
+        EventCode::PresenceArrived => ("来館しました", "Arrived"),
+        EventCode::PresenceDeparted => ("退館しました", "Departed"),
+        other => (other.name(), other.name()),
+    };
+    match lang {
+        Lang::Ja => ja,
+        Lang::En => en,
+    }
+}

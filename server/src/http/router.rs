@@ -1,0 +1,155 @@
+//! Every route, in one table, with the layers around them.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::{Error, Result};
+use super::{api, assets, errors, headers, idempotency, pages, session};
+use crate::app::App;
+
+/// Name of the request id's header. It comes from this server, never from a caller.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Largest body of the API, bytes.
+pub(super) const API_BODY_MAX: usize = 256 * 1024;
+
+/// Largest form of a page, bytes.
+const FORM_MAX: usize = 64 * 1024;
+
+/// Longest time for an answer. Live pages begin theirs at once.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The whole server, as it stands behind the pages' listener.
+pub fn router(app: Arc<App>) -> Router {
+    let pages = pages()
+        .layer(RequestBodyLimitLayer::new(FORM_MAX))
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(&app), session::authenticate));
+    let api = documented().split_for_parts().0.route("/api/v1/openapi.json", get(api::document::openapi)).route("/api/{*rest}", axum::routing::any(api::nothing));
+    let api = api
+        .layer(from_fn_with_state(Arc::clone(&app), idempotency::repeat))
+        .layer(from_fn_with_state(Arc::clone(&app), session::authenticate))
+        .layer(RequestBodyLimitLayer::new(API_BODY_MAX))
+        .layer(DefaultBodyLimit::disable());
+    let id = Ids(Arc::clone(&app));
+    Router::new()
+        .merge(pages)
+        .merge(api)
+        .route("/livez", get(alive))
+        .route("/readyz", get(ready))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(CsrfLayer::new())
+        .layer(from_fn(headers::exempt_tokens))
+        .layer(from_fn(errors::write))
+        .layer(from_fn(headers::secure))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, id))
+        .layer(from_fn(headers::forget_request_id))
+        .with_state(app)
+}
+
+fn pages() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(pages::home::show))
+        .route("/setup", get(pages::setup::show).post(pages::setup::complete))
+        .route("/sign-in", get(pages::sign_in::show).post(pages::sign_in::request))
+        .route("/sign-in/link", get(pages::sign_in::link).post(pages::sign_in::consume))
+        .route("/sign-out", post(pages::sign_in::sign_out))
+        .route("/language", post(pages::language::choose))
+        .route("/sites/{site}/today", get(pages::today::show))
+        .route("/sites/{site}/today/events", get(pages::today::live))
+        .route("/sites/{site}/book", get(pages::book::show).post(pages::book::book))
+        .route("/bookings/{booking}", get(pages::booking::show))
+        .route("/bookings/{booking}/cancel", post(pages::booking::cancel))
+        .route("/static/{*path}", get(assets::get))
+        .fallback(pages::nothing)
+}
+
+/// The routes that stand in the OpenAPI document.
+pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(api::document::about())
+        .routes(routes!(api::organisations::own))
+        .routes(routes!(api::organisations::list, api::organisations::create))
+        .routes(routes!(api::sites::list, api::sites::create))
+        .routes(routes!(api::sites::get))
+        .routes(routes!(api::sites::access, api::sites::grant))
+        .routes(routes!(api::places::zones_of, api::places::create_zone_at))
+        .routes(routes!(api::places::doors_of, api::places::create_door_at))
+        .routes(routes!(api::places::seats_of, api::places::create_seat_at))
+        .routes(routes!(api::places::taken_at))
+        .routes(routes!(api::people::list, api::people::create))
+        .routes(routes!(api::people::get))
+        .routes(routes!(api::people::suspend))
+        .routes(routes!(api::people::nonce))
+        .routes(routes!(api::people::register))
+        .routes(routes!(api::bookings::list, api::bookings::create))
+        .routes(routes!(api::bookings::get))
+        .routes(routes!(api::bookings::cancel))
+        .routes(routes!(api::passes::list, api::passes::create))
+        .routes(routes!(api::passes::get))
+        .routes(routes!(api::passes::qr))
+        .routes(routes!(api::passes::revoke))
+        .routes(routes!(api::gateways::list, api::gateways::create))
+        .routes(routes!(api::gateways::get))
+        .routes(routes!(api::gateways::devices_of))
+        .routes(routes!(api::gateways::presence_at))
+        .routes(routes!(api::events::list))
+        .routes(routes!(api::evidence::log_of))
+        .routes(routes!(api::evidence::trust))
+        .routes(routes!(api::evidence::list, api::evidence::create))
+        .routes(routes!(api::evidence::get))
+        .routes(routes!(api::tokens::list, api::tokens::create))
+        .routes(routes!(api::tokens::revoke))
+}
+
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Result<&'static str> {
+    app.db.read().await?;
+    Ok("ok\n")
+}
+
+/// Random ids: a counter would tell how much goes on here.
+#[derive(Clone)]
+struct Ids(Arc<App>);
+
+impl MakeRequestId for Ids {
+    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
+        sekisho_domain::crypto::hex(&self.0.random::<8>()).parse().ok().map(RequestId::new)
+    }
+}
+
+/// Method, route and id; never the query, which can hold the secret of a link.
+fn span(request: &Request) -> tracing::Span {
+    let route = request.extensions().get::<axum::extract::MatchedPath>().map_or("-", axum::extract::MatchedPath::as_str);
+    let id = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    tracing::info_span!("request", http.method = %request.method(), http.route = route, request.id = id)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that the layer asks for")]
+fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let text = cause.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| cause.downcast_ref::<String>().cloned());
+    let mut response = Error::from(anyhow::anyhow!("a handler panicked: {}", text.unwrap_or_default())).into_response();
+    response.headers_mut().insert(header::CONNECTION, axum::http::HeaderValue::from_static("close"));
+    response
+}

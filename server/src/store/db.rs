@@ -1,0 +1,140 @@
+//! Two engines behind one enum: the only file that knows which one runs.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Context;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+/// The database.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// One file; one writer, so that writers queue in order instead of polling for a lock.
+    Sqlite {
+        /// Readers see a stable snapshot (WAL).
+        read: SqlitePool,
+        /// The one writer.
+        write: SqlitePool,
+    },
+    /// A server of its own.
+    Postgres(PgPool),
+}
+
+/// A transaction on either engine.
+pub enum Tx {
+    /// On SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs one sqlx expression on whichever connection the transaction has. Both arms must have one type: end `execute` with
+/// `.map(|done| done.rows_affected())`.
+#[macro_export]
+macro_rules! on {
+    ($tx:expr, $c:ident => $body:expr) => {
+        match $tx {
+            $crate::store::Tx::Sqlite(tx) => {
+                let $c = &mut **tx;
+                $body
+            }
+            $crate::store::Tx::Postgres(tx) => {
+                let $c = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+
+impl Db {
+    /// Opens `sqlite:path/to/file` or `postgres://…`. Creates the SQLite file, never a PostgreSQL database.
+    pub async fn open(url: &str) -> anyhow::Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Self::open_sqlite(Path::new(path)).await;
+        }
+        let options = PgConnectOptions::from_str(url).context("database.url is neither sqlite:PATH nor postgres://…")?;
+        let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(10)).connect_with(options).await.context("cannot reach PostgreSQL")?;
+        Ok(Self::Postgres(pool))
+    }
+
+    async fn open_sqlite(path: &Path) -> anyhow::Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10));
+        let context = || format!("cannot open the database file {}", path.display());
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.with_context(context)?;
+        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(false)).await.with_context(context)?;
+        Ok(Self::Sqlite { read, write })
+    }
+
+    /// Brings the schema up to date. Safe to repeat.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Sqlite { write, .. } => sqlx::migrate!("../migrations/sqlite").run(write).await?,
+            Self::Postgres(pool) => sqlx::migrate!("../migrations/postgres").run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction that will write.
+    pub async fn write(&self) -> sqlx::Result<Tx> {
+        match self {
+            // A deferred transaction that reads first fails with SQLITE_BUSY_SNAPSHOT; taking the write lock now cannot.
+            Self::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Tx::Sqlite),
+            Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+        }
+    }
+
+    /// Begins a transaction that only reads.
+    pub async fn read(&self) -> sqlx::Result<Tx> {
+        match self {
+            Self::Sqlite { read, .. } => read.begin().await.map(Tx::Sqlite),
+            Self::Postgres(pool) => pool.begin().await.map(Tx::Postgres),
+        }
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn engine(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+}
+
+impl Tx {
+    /// Makes everything since the beginning durable.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+}
+
+/// What a store function fails with.
+pub use sqlx::Error as DbError;
+
+/// Whether a failure is the database being out of reach, so that trying again later may help.
+pub fn is_unavailable(failure: &anyhow::Error) -> bool {
+    failure.chain().filter_map(|cause| cause.downcast_ref::<DbError>()).any(|error| matches!(error, DbError::Io(_) | DbError::PoolTimedOut | DbError::PoolClosed))
+}
+
+/// Whether an error is the refusal of the named constraint or trigger: PostgreSQL gives the name, SQLite our own text or the
+/// columns (`table.column`).
+pub fn is_constraint(error: &sqlx::Error, name: &str) -> bool {
+    let Some(db) = error.as_database_error() else { return false };
+    db.constraint() == Some(name) || db.message().contains(name)
+}
+
+/// Whether the same transaction may simply be tried again (serialisation failure or deadlock on PostgreSQL).
+pub fn is_retryable(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "40001" || code == "40P01")
+}

@@ -1,0 +1,129 @@
+//! Devices, as the gateways' records name them.
+
+use sekisho_domain::crypto::Digest;
+use sekisho_domain::ids::{DeviceId, DoorId, GatewayId, SiteId};
+use sekisho_domain::time::Timestamp;
+use sekisho_domain::wire::body::{DeviceEnrolled, DeviceKind};
+use sekisho_domain::wire::bus::Direction;
+
+use super::values::sound;
+use super::{Scope, Tx};
+use crate::on;
+
+/// A device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Device {
+    /// Which.
+    pub id: DeviceId,
+    /// Where.
+    pub site: SiteId,
+    /// At which gateway.
+    pub gateway: GatewayId,
+    /// At which door.
+    pub door: DoorId,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// For a reader: which way.
+    pub direction: Option<Direction>,
+    /// SHA-256 of its certificate, hexadecimal.
+    pub certificate: String,
+    /// False once it was revoked.
+    pub enrolled: bool,
+    /// When it was enrolled, by the gateway's clock.
+    pub enrolled_at: Timestamp,
+}
+
+type Row = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    String,
+    String,
+    i64,
+);
+
+fn device(
+    (id, site, gateway, door, kind, direction, certificate, state, enrolled_at): Row,
+) -> sqlx::Result<Device> {
+    Ok(Device {
+        id: sound(DeviceId::parse_text(&id))?,
+        site: sound(SiteId::parse_text(&site))?,
+        gateway: sound(GatewayId::parse_text(&gateway))?,
+        door: sound(DoorId::parse_text(&door))?,
+        kind: if kind == "reader" {
+            DeviceKind::Reader
+        } else {
+            DeviceKind::Lock
+        },
+        direction: direction.map(|direction| {
+            if direction == "in" {
+                Direction::In
+            } else {
+                Direction::Out
+            }
+        }),
+        certificate,
+        enrolled: state == "enrolled",
+        enrolled_at: Timestamp(enrolled_at),
+    })
+}
+
+/// The devices of a site, revoked ones included.
+pub async fn list(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Vec<Device>> {
+    let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
+        "SELECT d.id, d.site_id, d.gateway_id, d.door_id, d.kind, d.direction, d.certificate, d.state, d.enrolled_at
+           FROM device d JOIN site ON site.id = d.site_id
+          WHERE d.site_id = $1 AND ($2 IS NULL OR site.operator_id = $2) ORDER BY d.id")
+        .bind(site.text()).bind(scope.bind()).fetch_all(c).await)?;
+    rows.into_iter().map(device).collect()
+}
+
+/// Writes down a device as its gateway recorded it; a known one of the same gateway is brought up to date.
+pub async fn enrol(
+    tx: &mut Tx,
+    site: SiteId,
+    gateway: GatewayId,
+    body: &DeviceEnrolled,
+    at: Timestamp,
+) -> sqlx::Result<u64> {
+    let kind = match body.kind {
+        DeviceKind::Reader => "reader",
+        DeviceKind::Lock => "lock",
+    };
+    let direction = body.direction.map(|direction| match direction {
+        Direction::In => "in",
+        Direction::Out => "out",
+    });
+    on!(tx, c => sqlx::query(
+        "INSERT INTO device (id, site_id, gateway_id, door_id, kind, direction, certificate, state, enrolled_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'enrolled', $8)
+         ON CONFLICT (id) DO UPDATE SET door_id = $4, kind = $5, direction = $6, certificate = $7, state = 'enrolled', enrolled_at = $8
+          WHERE device.gateway_id = $3")
+        .bind(body.device.text()).bind(site.text()).bind(gateway.text()).bind(body.door.text())
+        .bind(kind).bind(direction).bind(body.certificate.hex()).bind(at.0)
+        .execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Writes down that a device of this gateway is revoked.
+pub async fn revoke(tx: &mut Tx, gateway: GatewayId, id: DeviceId) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query("UPDATE device SET state = 'revoked' WHERE id = $1 AND gateway_id = $2")
+        .bind(id.text()).bind(gateway.text())
+        .execute(c).await.map(|done| done.rows_affected()))
+}
+
+impl Device {
+    /// The record that made it; `None` when the stored digest is damaged.
+    pub fn body(&self) -> Option<DeviceEnrolled> {
+        let certificate = Digest::from_hex(&self.certificate)?;
+        Some(DeviceEnrolled {
+            device: self.id,
+            kind: self.kind,
+            door: self.door,
+            direction: self.direction,
+            certificate,
+        })
+    }
+}

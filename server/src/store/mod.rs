@@ -1,0 +1,45 @@
+//! SQL, and nothing but SQL: one text for both engines, one query a function, no business branches.
+//!
+//! Portable subset: 64-bit integers (ms since 1970, counts, 0/1), TEXT, BLOB; `$1` placeholders; `ON CONFLICT`, `RETURNING`;
+//! no `FOR UPDATE`, no arrays, no `now()`. Contended rows are locked by a no-op `UPDATE … RETURNING` first. Sums and literals
+//! are CAST to BIGINT. `db.rs` is the only file that knows the engines. Every function that reads or writes rows of an
+//! organisation takes a [`Scope`].
+
+pub mod at_site;
+pub mod bookings;
+pub mod columns;
+pub mod commands;
+pub mod db;
+pub mod devices;
+pub mod doors;
+pub mod events;
+pub mod exports;
+pub mod gateways;
+pub mod holder_keys;
+pub mod idempotency;
+pub mod installation;
+pub mod links;
+pub mod locks;
+pub mod log;
+pub mod organisations;
+pub mod outbox;
+pub mod passes;
+pub mod pending;
+pub mod people;
+pub mod presence;
+pub mod revocations;
+mod scope;
+pub mod seats;
+pub mod sessions;
+pub mod site_access;
+pub mod sites;
+pub mod snapshots;
+pub mod streams;
+pub mod subjects;
+pub mod tokens;
+mod values;
+pub mod zones;
+
+pub use db::{Db, Tx};
+pub use scope::Scope;
+pub use sqlx::{Error as SqlError, Result as SqlResult};
