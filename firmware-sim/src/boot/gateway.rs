@@ -1,0 +1,178 @@
+//! The gateway: enrolment, start, the commands of who installs it.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use sekisho_domain::ids::{DeviceId, DoorId, GatewayId, StreamId};
+use sekisho_domain::wire::bus::Direction;
+use serde::Deserialize;
+
+use super::RunDir;
+use super::server::free_ports;
+use crate::arguments;
+use crate::mqtt::DeviceIdentity;
+use crate::programs::{Program, Programs, Running};
+
+/// A gateway's directory and, while it runs, its process.
+pub struct GatewayBox {
+    /// Its directory, as `--dir` names it.
+    pub dir: PathBuf,
+    programs: Programs,
+    process: Option<Running>,
+    log: PathBuf,
+}
+
+/// What `sekisho-gateway status --json` says; fields that are not needed here are passed over.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Status {
+    /// Which gateway.
+    pub gateway: GatewayId,
+    /// The life of its database.
+    pub stream: StreamId,
+    /// Last event.
+    pub last_seq: u64,
+    /// Seals that wait for a receipt.
+    pub unacknowledged: u64,
+    /// Snapshot in force.
+    pub snapshot_epoch: u64,
+    /// Revocation list in force.
+    pub revocation_epoch: u64,
+    /// Every `log.cut`.
+    pub cuts: Vec<Cut>,
+}
+
+/// One `log.cut`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Cut {
+    /// Hexadecimal.
+    pub nonce: String,
+    /// Number of the event in the stream.
+    pub seq: u64,
+}
+
+impl GatewayBox {
+    /// Enrols a new box with a code of the server's. Its line to the uplink broker leads through `wan_port` of loopback, where
+    /// it can be cut.
+    pub async fn enrol(
+        programs: &Programs,
+        dir: &RunDir,
+        server: &str,
+        code: &str,
+        wan_port: u16,
+    ) -> anyhow::Result<Self> {
+        let this = Self {
+            dir: dir.path().join("gateway"),
+            programs: programs.clone(),
+            process: None,
+            log: dir.log("gateway"),
+        };
+        let arguments = arguments!["enrol", code, "--server", server, "--dir", &this.dir];
+        programs.output(Program::Gateway, &arguments).await?;
+        let [site_bus] = free_ports()?;
+        fs::write(
+            this.dir.join("gateway.toml"),
+            config_text(wan_port, site_bus),
+        )?;
+        Ok(this)
+    }
+
+    /// Starts it.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        self.process = Some(self.programs.start(
+            Program::Gateway,
+            &arguments!["run", "--dir", &self.dir],
+            &self.log,
+        )?);
+        Ok(())
+    }
+
+    /// Fails when it has ended by itself.
+    pub fn check(&mut self) -> anyhow::Result<()> {
+        self.process.as_mut().map_or(Ok(()), Running::check)
+    }
+
+    /// Cuts its power; its broker dies with it.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// What its own files say.
+    pub async fn status(&self) -> anyhow::Result<Status> {
+        let text = self
+            .programs
+            .output(
+                Program::Gateway,
+                &arguments!["status", "--dir", &self.dir, "--json"],
+            )
+            .await?;
+        serde_json::from_str(text.trim())
+            .with_context(|| format!("status --json said {}", text.trim()))
+    }
+
+    /// Makes a device for a door, `direction` for a reader and none for a lock, and leaves its files in `out`.
+    pub async fn issue(
+        &self,
+        door: DoorId,
+        direction: Option<Direction>,
+        out: &Path,
+    ) -> anyhow::Result<DeviceIdentity> {
+        let mut arguments = arguments![
+            "device",
+            "issue",
+            "--dir",
+            &self.dir,
+            "--door",
+            door.to_string(),
+            "--out",
+            out
+        ]
+        .to_vec();
+        match direction {
+            None => arguments.extend(["--kind", "lock"].map(OsString::from)),
+            Some(Direction::In) => {
+                arguments.extend(["--kind", "reader", "--direction", "in"].map(OsString::from));
+            }
+            Some(Direction::Out) => {
+                arguments.extend(["--kind", "reader", "--direction", "out"].map(OsString::from));
+            }
+        }
+        let printed = self.programs.output(Program::Gateway, &arguments).await?;
+        read_identity(&printed)
+    }
+}
+
+/// Impatient, so that a short outage is a short one. The site bus keeps its port: devices are told once.
+fn config_text(uplink: u16, site_bus: u16) -> String {
+    format!(
+        "[uplink]\nhost = \"127.0.0.1\"\nport = {uplink}\nkeep_alive_s = 5\nretry_min_ms = 100\nretry_max_ms = 1000\n\
+         [site_bus]\nport = {site_bus}\n"
+    )
+}
+
+/// Reads what `device issue` prints, and the files that it names.
+fn read_identity(printed: &str) -> anyhow::Result<DeviceIdentity> {
+    #[derive(Deserialize)]
+    struct Issued {
+        device: DeviceId,
+        host: String,
+        port: u16,
+        ca: PathBuf,
+        cert: PathBuf,
+        key: PathBuf,
+    }
+    let issued: Issued = serde_json::from_str(printed.trim())
+        .with_context(|| format!("device issue said {printed}"))?;
+    let text = |path: &Path| fs::read_to_string(path).with_context(|| path.display().to_string());
+    Ok(DeviceIdentity {
+        device: issued.device,
+        host: issued.host,
+        port: issued.port,
+        root_pem: text(&issued.ca)?,
+        cert_pem: text(&issued.cert)?,
+        key_pem: text(&issued.key)?,
+    })
+}

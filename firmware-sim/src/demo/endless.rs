@@ -1,0 +1,159 @@
+//! A site that goes on: people come and go until somebody stops it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sekisho_certs::files::write_private;
+use sekisho_domain::ids::PersonId;
+use serde_json::json;
+
+use super::residents::{self, Doors};
+use super::{Kept, Options, SEATS, asked_to_stop, copy_logs};
+use crate::boot::{OWNER, RunDir, World};
+
+/// Sign-in links live fifteen minutes; fresh ones are made before that.
+const RENEW: Duration = Duration::from_mins(10);
+
+/// Boots a site, says through `say` where to look, and keeps it alive until it is told to stop. Nothing of it remains.
+pub async fn endless(
+    options: &Options,
+    seed: u64,
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<()> {
+    let dir = Arc::new(RunDir::create(&options.keep)?);
+    let booted = tokio::select! {
+        world = World::boot(&options.programs, Arc::clone(&dir), SEATS) => world,
+        stop = asked_to_stop() => return stop,
+    };
+    let mut world = booted.or_else(|error| with_logs(options, &dir, error))?;
+    let current = options.keep.canonicalize()?.join("current");
+    point_to(&current, world.dir.path())?;
+    let result = tokio::select! {
+        result = live(options, &mut world, seed, say) => result,
+        stop = asked_to_stop() => stop,
+    };
+    say("止めています / stopping");
+    world.stop().await;
+    if fs::read_link(&current).is_ok_and(|target| target == dir.path()) {
+        let _ = fs::remove_file(&current);
+    }
+    result.or_else(|error| with_logs(options, &dir, error))
+}
+
+/// Saves the logs from the directory that is about to go.
+fn with_logs<T>(options: &Options, dir: &RunDir, error: anyhow::Error) -> anyhow::Result<T> {
+    let kept = Kept::create(&options.keep, "failed")?;
+    copy_logs(dir.path(), &kept.0)?;
+    Err(error.context(format!(
+        "the demonstration broke; logs are in {}",
+        kept.0.display()
+    )))
+}
+
+async fn live(
+    options: &Options,
+    world: &mut World,
+    seed: u64,
+    say: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<()> {
+    let people = residents::settle(world, seed).await?;
+    let teleworker = people
+        .first()
+        .map(residents::Resident::id)
+        .context("somebody lives here")?;
+    hand_over(options, world)?;
+    say(&welcome(options, world, &links(world, teleworker).await?));
+    let mut renew = tokio::time::interval(RENEW);
+    renew.tick().await;
+    let residents = residents::live(world.api.clone(), Doors::of(world), people, seed);
+    tokio::pin!(residents);
+    let mut watch = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            result = &mut residents => return result,
+            _ = renew.tick() => drop(links(world, teleworker).await?),
+            _ = watch.tick() => {
+                world.gateway.check()?;
+                world.server.process.check()?;
+            }
+        }
+    }
+}
+
+/// One sign-in link per role. They are written to a file too, renewed as long as the demonstration runs.
+async fn links(world: &World, teleworker: PersonId) -> anyhow::Result<[String; 2]> {
+    let owner = world
+        .server
+        .sign_in_link(world.api.person_by_email(OWNER).await?)
+        .await?;
+    let member = world.server.sign_in_link(teleworker).await?;
+    fs::write(
+        world.dir.path().join("sign-in.txt"),
+        format!("owner      {owner}\nteleworker {member}\n"),
+    )?;
+    Ok([owner, member])
+}
+
+/// What programs from elsewhere need: base URL, token, directories, ids.
+fn hand_over(options: &Options, world: &World) -> anyhow::Result<()> {
+    let path = world.dir.path();
+    write_private(
+        &path.join("api-token"),
+        format!(
+            "{}
+",
+            world.token
+        )
+        .as_bytes(),
+    )?;
+    let gate = |gate: &crate::boot::Gate| json!({"door": gate.door, "zone": gate.zone});
+    let about = json!({
+        "url": world.server.url,
+        "token_file": path.join("api-token"),
+        "gateway_dir": world.gateway.dir,
+        "server_config": world.server.config,
+        "programs": options.programs.dir(),
+        "site": world.site,
+        "front": gate(&world.front),
+        "inner": gate(&world.inner),
+        "seats": {"open": world.open_seats, "quiet": world.quiet_seats},
+    });
+    Ok(fs::write(
+        path.join("demo.json"),
+        serde_json::to_string_pretty(&about)? + "\n",
+    )?)
+}
+
+fn welcome(options: &Options, world: &World, [owner, teleworker]: &[String; 2]) -> String {
+    let mut text = String::new();
+    let dir = options.keep.join("current");
+    let _ = write!(
+        text,
+        "\n関所が動いています / Sekisho is running\n\n\
+         \x20 ページ / pages          {url}\n\
+         \x20 運営者としてサインイン / sign in as the owner\n    {owner}\n\
+         \x20 利用者としてサインイン / sign in as a teleworker\n    {teleworker}\n\n\
+         \x20 リンクは一度だけ使えます。新しいリンクは {dir}/sign-in.txt にあります。\n\
+         \x20 Each link works once; fresh ones are in {dir}/sign-in.txt (renewed every ten minutes).\n\n\
+         \x20 外部のプログラム用 / for programs from elsewhere (docs/PROTOCOL.md):\n\
+         \x20   {dir}/demo.json      URL, site, doors, seats\n\
+         \x20   {dir}/api-token      API token\n\
+         \x20   {dir}/gateway        sekisho-gateway device issue --dir {dir}/gateway …\n\n\
+         \x20 止めるには Ctrl-C を押してください。 / Ctrl-C stops everything.\n",
+        url = world.server.url,
+        dir = dir.display(),
+    );
+    text
+}
+
+/// Makes `link` point to `target`, replacing what it was. The demonstration that was started last is the current one.
+fn point_to(link: &Path, target: &Path) -> anyhow::Result<()> {
+    let fresh = link.with_extension(std::process::id().to_string());
+    let _ = fs::remove_file(&fresh);
+    std::os::unix::fs::symlink(target, &fresh)?;
+    fs::rename(&fresh, link).with_context(|| format!("making {}", link.display()))
+}

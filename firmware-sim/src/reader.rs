@@ -1,0 +1,199 @@
+//! A reader: takes a code, asks the gateway, shows the answer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sekisho_domain::cbor;
+use sekisho_domain::ids::DeviceId;
+use sekisho_domain::wire::bus::{
+    Answer, BEAT_EVERY_MS, DeviceBeat, GatewayBeat, MESSAGE_MAX, Read,
+};
+use sekisho_domain::wire::topic::Leg;
+use sekisho_domain::wire::{Bytes8, VERSION};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::ambient;
+use crate::mqtt::{DeviceIdentity, Inbound, Link};
+
+/// How long an unanswered read waits before it is sent again.
+const RESEND: Duration = Duration::from_millis(700);
+/// After this a reader gives up and shows "please try again".
+const GIVE_UP: Duration = Duration::from_secs(8);
+
+/// A running reader. Clones share it.
+#[derive(Clone)]
+pub struct Reader {
+    device: DeviceId,
+    link: Link,
+    shared: Arc<Shared>,
+}
+
+/// What became of one code.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Number of the read.
+    pub n: u64,
+    /// When the read was first sent.
+    pub sent: Instant,
+    /// What the gateway said.
+    pub answer: Answer,
+}
+
+/// Why a code got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// No beat of the gateway was heard: a read could not quote anything.
+    #[error("the gateway is not heard")]
+    NoBeat,
+    /// The read was sent again and again without an answer.
+    #[error("the gateway does not answer")]
+    Silent,
+}
+
+struct Shared {
+    boot: Bytes8,
+    beat: watch::Sender<Option<Bytes8>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    n: u64,
+    waiting: HashMap<u64, oneshot::Sender<Answer>>,
+}
+
+impl Reader {
+    /// Starts a reader with a fresh boot id.
+    pub fn start(identity: &DeviceIdentity) -> anyhow::Result<Self> {
+        let (link, inbound) = Link::start(identity)?;
+        let shared = Arc::new(Shared {
+            boot: ambient::random().into(),
+            beat: watch::Sender::new(None),
+            state: Mutex::default(),
+        });
+        tokio::spawn(listen(Arc::clone(&shared), inbound));
+        tokio::spawn(live(Arc::clone(&shared), link.clone()));
+        Ok(Self {
+            device: identity.device,
+            link,
+            shared,
+        })
+    }
+
+    /// Which device this is.
+    pub fn device(&self) -> DeviceId {
+        self.device
+    }
+
+    /// Shows a code to this reader and waits for the answer.
+    pub async fn show(&self, text: &str) -> Result<Shown, NoAnswer> {
+        self.ask(self.shared.next(), text).await
+    }
+
+    /// Sends an earlier read again, as a reader does that missed the answer.
+    pub async fn repeat(&self, n: u64, text: &str) -> Result<Shown, NoAnswer> {
+        self.ask(n, text).await
+    }
+
+    /// Waits until a fresh beat of the gateway is heard.
+    pub async fn ready(&self, within: Duration) -> bool {
+        let mut beat = self.shared.beat.subscribe();
+        beat.mark_unchanged();
+        tokio::time::timeout(within, beat.changed())
+            .await
+            .is_ok_and(|changed| changed.is_ok())
+    }
+
+    async fn ask(&self, n: u64, text: &str) -> Result<Shown, NoAnswer> {
+        let (sender, mut answer) = oneshot::channel();
+        self.shared.state().waiting.insert(n, sender);
+        let (sent, mut heard) = (Instant::now(), false);
+        let result = loop {
+            let quote = *self.shared.beat.borrow();
+            if let Some(quote) = quote {
+                heard = true;
+                let read = Read {
+                    version: VERSION,
+                    boot: self.shared.boot,
+                    n,
+                    text: text.to_owned(),
+                    quote,
+                };
+                // The answer can be faster than the broker's acknowledgement; neither waits for the other.
+                let link = self.link.clone();
+                tokio::spawn(async move { link.send(Leg::Read, &read).await });
+            }
+            match tokio::time::timeout(RESEND, &mut answer).await {
+                Ok(Ok(answer)) => break Ok(Shown { n, sent, answer }),
+                Ok(Err(_)) => break Err(NoAnswer::Silent),
+                Err(_) if sent.elapsed() >= GIVE_UP => {
+                    break Err(if heard {
+                        NoAnswer::Silent
+                    } else {
+                        NoAnswer::NoBeat
+                    });
+                }
+                Err(_) => {}
+            }
+        };
+        self.shared.state().waiting.remove(&n);
+        result
+    }
+
+    /// Says goodbye.
+    pub async fn stop(&self) {
+        self.link.stop().await;
+    }
+}
+
+impl Shared {
+    fn next(&self) -> u64 {
+        let mut state = self.state();
+        state.n += 1;
+        state.n
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says once a second that this reader lives. Nobody quotes a reader's beat.
+async fn live(shared: Arc<Shared>, link: Link) {
+    let mut every = tokio::time::interval(Duration::from_millis(BEAT_EVERY_MS));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let beat = DeviceBeat {
+            version: VERSION,
+            boot: shared.boot,
+            n: shared.next(),
+            beat: ambient::random().into(),
+        };
+        link.send(Leg::UpBeat, &beat).await;
+    }
+}
+
+async fn listen(shared: Arc<Shared>, mut inbound: mpsc::Receiver<Inbound>) {
+    while let Some(message) = inbound.recv().await {
+        match message.leg {
+            Leg::DownBeat => {
+                if let Ok(beat) = cbor::decode::<GatewayBeat>(&message.payload, MESSAGE_MAX) {
+                    shared.beat.send_replace(Some(beat.beat));
+                }
+            }
+            Leg::Answer => match cbor::decode::<Answer>(&message.payload, MESSAGE_MAX) {
+                Ok(answer) if answer.boot == shared.boot => {
+                    let waiting = shared.state().waiting.remove(&answer.n);
+                    if let Some(waiting) = waiting {
+                        let _ = waiting.send(answer);
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "an answer that cannot be read"),
+            },
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! After the last person has left: export, verification by the auditor's own program, and everything that the judge needs.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use sekisho_domain::crypto::hex;
+
+use super::Day;
+use crate::ambient;
+use crate::arguments;
+use crate::oracle;
+use crate::programs::{Program, Programs};
+use crate::summary::{GatewayFile, Inputs, Record, Verified};
+
+/// Exports, verifies and collects.
+pub(super) async fn close(
+    mut day: Day<'_>,
+    programs: &Programs,
+    seed: u64,
+    started: Instant,
+    keep: &Path,
+) -> anyhow::Result<Inputs> {
+    for lock in [day.world.front.lock.clone(), day.world.inner.lock.clone()] {
+        let reported = lock.reported(Duration::from_secs(5)).await;
+        day.fact(&format!("lock.{}.reported", lock.device()), true, reported);
+    }
+    day.drained("export.nothing_waits").await?;
+    tracing::info!("exporting and verifying the evidence");
+    let nonce = hex(&ambient::random::<16>());
+    let bundle = keep.join("evidence.evb");
+    let trust = day
+        .world
+        .server
+        .export(day.world.site, &bundle, &nonce)
+        .await?;
+    let published = day.world.api.trust_policy(day.world.site).await?;
+    day.fact(
+        "evidence.trust_is_published",
+        true,
+        published == fs::read_to_string(&trust)?,
+    );
+    let verified = verify(programs, &bundle, &trust, &nonce).await?;
+    let status = day.world.gateway.status().await?;
+    let cut_seq = status
+        .cuts
+        .iter()
+        .find(|cut| cut.nonce == nonce)
+        .map(|cut| cut.seq);
+    let pages = day.world.api.events(day.world.site).await?;
+    let lines = oracle::read(&day.world.oracle)?;
+    fs::copy(&day.world.oracle, keep.join("oracle.jsonl"))?;
+    Ok(Inputs {
+        seed,
+        people: day.people,
+        bookings: day.bookings,
+        visits: day.visits,
+        facts: day.facts,
+        oracle: lines,
+        gateways: vec![GatewayFile {
+            gateway: status.gateway,
+            stream: status.stream,
+            cut_seq,
+            last_seq: status.last_seq,
+        }],
+        verified,
+        pages: pages
+            .into_iter()
+            .filter_map(|event| Some((event.gateway?, event.stream?, event.seq?)))
+            .collect(),
+        latency_us: day.latency_us,
+        duration_s: started.elapsed().as_secs_f64(),
+        bundle: bundle.display().to_string(),
+        trust: trust.display().to_string(),
+    })
+}
+
+/// Runs the verifier: its list of everything in the bundle, and on the last line its report.
+async fn verify(
+    programs: &Programs,
+    bundle: &Path,
+    trust: &Path,
+    nonce: &str,
+) -> anyhow::Result<Verified> {
+    let arguments = arguments![
+        bundle, "--trust", trust, "--nonce", nonce, "--list", "events", "--json"
+    ];
+    let ended = programs.run(Program::Verify, &arguments).await?;
+    let (list, report) = ended
+        .stdout
+        .trim_end()
+        .rsplit_once('\n')
+        .unwrap_or(("", ended.stdout.trim_end()));
+    let report: serde_json::Value = serde_json::from_str(report)
+        .with_context(|| format!("sekisho-verify ended with {}: {}", ended.code, ended.stderr))?;
+    Ok(Verified {
+        exit_code: ended.code,
+        verdict: report["verdict"].as_str().unwrap_or_default().to_owned(),
+        leaves: report["size"].as_u64().unwrap_or(0),
+        records: list
+            .lines()
+            .map(serde_json::from_str::<Record>)
+            .collect::<Result<_, _>>()?,
+    })
+}
