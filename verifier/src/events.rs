@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use sekisho_domain::access::Reason;
+use sekisho_domain::access::{Form, Reason};
 use sekisho_domain::evidence::seal::Seal;
 use sekisho_domain::ids::{Correlation, DeviceId, DoorId, GatewayId, StreamId, ZoneId};
 use sekisho_domain::time::Timestamp;
@@ -48,6 +48,12 @@ pub struct Observed {
     /// For a refusal at a door: every reason, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<&'static str>,
+    /// For a decision: how the pass was shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
+    /// For a decision: whether the gateway had heard of the pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<bool>,
 }
 
 impl Observed {
@@ -194,16 +200,23 @@ impl<'o> Events<'o> {
         notes: &mut Notes,
     ) {
         let mut reasons = Vec::new();
+        let decisions = [
+            EventCode::AccessGranted,
+            EventCode::AccessDenied,
+            EventCode::AccessExitFree,
+        ];
+        let decided = event.code().is_some_and(|code| decisions.contains(&code));
+        let decision = decided.then(|| event.body_as::<DecisionBody>());
         if event.code() == Some(EventCode::AccessDenied) {
-            match event.body_as::<DecisionBody>() {
-                Ok(body) => {
+            match &decision {
+                Some(Ok(body)) => {
                     reasons = body
                         .reasons
                         .iter()
                         .map(|reason| Reason::from_u8(*reason).name())
                         .collect();
                 }
-                Err(_) => notes.problem(
+                _ => notes.problem(
                     Problem::EventMalformed,
                     Place {
                         leaf,
@@ -214,6 +227,7 @@ impl<'o> Events<'o> {
             let first = reasons.first().copied().unwrap_or(Reason::Other.name());
             *self.denied.entry(first).or_default() += 1;
         }
+        let decision = decision.and_then(Result::ok);
         (self.observe)(&Observed {
             code: name_of(event.code),
             at: Some(event.at.wall),
@@ -227,6 +241,8 @@ impl<'o> Events<'o> {
             zone: event.zone,
             device: event.device,
             reasons,
+            form: decision.as_ref().and_then(|body| body.request.form),
+            known: decision.as_ref().map(|body| body.facts.known.is_some()),
         });
     }
 }

@@ -1,0 +1,103 @@
+//! The evidence of one operator does not exist to another tenant.
+
+use sekisho_domain::ids::EventId;
+use sekisho_domain::wire::body::{DeviceEnrolled, DeviceKind};
+use sekisho_domain::wire::code::EventCode;
+use sekisho_server::flows::export_bundle::export_bundle;
+use sekisho_server::flows::record_seal::record_seal;
+use sekisho_server::store::exports::Export;
+use sekisho_server::store::presence::Presence;
+use sekisho_server::store::{Scope, devices, events, exports, gateways, log, presence, streams};
+use sekisho_tests::app::{START, TestApp};
+use sekisho_tests::ok;
+use sekisho_tests::sealer::{Sealer, event, publish};
+use sekisho_tests::world::{World, acting, refused};
+
+use sekisho_domain::authority::Role;
+use sekisho_domain::crypto::Digest;
+use sekisho_domain::ids::DeviceId;
+use sekisho_domain::presence::State;
+use sekisho_domain::refusal::Code;
+
+#[tokio::test]
+async fn evidence_of_another_operator_does_not_exist() {
+    for test in TestApp::on_both().await {
+        let world = World::on(&test.app).await;
+        let site = world.site.id;
+        let mut sealer = Sealer::enrol(&test.app, site).await;
+        let device = DeviceEnrolled {
+            device: DeviceId([1; 16]),
+            kind: DeviceKind::Lock,
+            door: world.front.id,
+            direction: None,
+            certificate: Digest::ZERO,
+        };
+        let seal = sealer.seal(&[event(EventCode::DeviceEnrolled, START).with_body(&device)]);
+        ok!(record_seal(&test.app, sealer.gateway, &publish(&seal, &[])));
+        let (own, foreign) = (
+            Scope::Organisation(world.operator.id),
+            Scope::Organisation(world.stranger.id),
+        );
+        let mut tx = test.app.db.write().await.unwrap();
+        let person = world.member.id;
+        ok!(presence::put(
+            &mut tx,
+            &Presence {
+                site,
+                person,
+                zone: None,
+                state: State::Present,
+                since: START,
+                evidence_at: START,
+            },
+        ));
+        let export = Export {
+            id: EventId([1; 16]),
+            site,
+            nonce: [0; 16],
+            state: "running".to_owned(),
+            path: String::new(),
+            findings: String::new(),
+            started_at: START,
+            finished_at: None,
+        };
+        ok!(exports::insert(&mut tx, &export));
+
+        assert_eq!(ok!(gateways::list(&mut tx, own, site)).len(), 1);
+        assert!(ok!(gateways::list(&mut tx, foreign, site)).is_empty());
+        assert!(ok!(gateways::get(&mut tx, own, sealer.gateway)).is_some());
+        assert!(ok!(gateways::get(&mut tx, foreign, sealer.gateway)).is_none());
+        assert_eq!(ok!(devices::list(&mut tx, own, site)).len(), 1);
+        assert!(ok!(devices::list(&mut tx, foreign, site)).is_empty());
+        assert_eq!(ok!(streams::of_site(&mut tx, own, site)).len(), 1);
+        assert!(ok!(streams::of_site(&mut tx, foreign, site)).is_empty());
+        assert!(!ok!(events::list(&mut tx, own, site, None, true, 9)).is_empty());
+        assert!(ok!(events::list(&mut tx, foreign, site, None, true, 9)).is_empty());
+        assert!(ok!(log::current(&mut tx, own, Some(site))).is_some());
+        assert!(ok!(log::current(&mut tx, foreign, Some(site))).is_none());
+        assert!(ok!(log::of_site(&mut tx, foreign, Some(site))).is_empty());
+        assert!(
+            ok!(log::of_site(&mut tx, foreign, None)).is_empty(),
+            "the installation's own log is no tenant's"
+        );
+        assert_eq!(ok!(presence::list(&mut tx, own, site)).len(), 1);
+        assert!(ok!(presence::list(&mut tx, foreign, site)).is_empty());
+        assert!(ok!(presence::get(&mut tx, foreign, site, person)).is_none());
+        assert!(ok!(exports::get(&mut tx, own, export.id)).is_some());
+        assert!(ok!(exports::get(&mut tx, foreign, export.id)).is_none());
+        assert!(ok!(exports::list(&mut tx, foreign, site, 9)).is_empty());
+        tx.commit().await.unwrap();
+
+        let out = test.dir.path().join("stolen.evb");
+        let stolen = export_bundle(
+            &test.app,
+            &acting(&world.outsider, Role::Owner),
+            site,
+            None,
+            &out,
+        )
+        .await;
+        assert_eq!(refused(stolen), Code::NotFound);
+        assert!(!out.exists());
+    }
+}
