@@ -29,6 +29,7 @@ pub struct Server {
     /// The uplink broker.
     pub uplink: SocketAddr,
     programs: Programs,
+    log: PathBuf,
 }
 
 /// `run.json`, which the server writes when it listens.
@@ -44,26 +45,12 @@ impl Server {
     /// Writes a configuration in which every port is a free one, and starts the server.
     pub async fn start(programs: &Programs, dir: &RunDir) -> anyhow::Result<Self> {
         let config = dir.path().join("sekisho.toml");
-        fs::write(&config, CONFIG)?;
-        let data = dir.path().join("server");
-        let mut process = programs.start(
-            Program::Server,
-            &arguments!["serve", "--config", &config],
-            &dir.log("server"),
-        )?;
-        let until = Instant::now() + START;
-        let run = loop {
-            process.check()?;
-            // An earlier attempt may have left its file behind.
-            match read_run_file(&data).filter(|run| run.pid == process.pid()) {
-                Some(run) => break run,
-                None if Instant::now() > until => bail!(
-                    "the server does not say that it listens; see {}",
-                    dir.log("server").display()
-                ),
-                None => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        };
+        fs::write(&config, config_text([0, 0, 0]))?;
+        let log = dir.log("server");
+        let (process, run) = serve(programs, &config, &log).await?;
+        // Whatever starts again must be where it was: gateways and people know the addresses.
+        let ports = [run.http, run.machines, run.uplink].map(|address| address.port());
+        fs::write(&config, config_text(ports))?;
         Ok(Self {
             process,
             config,
@@ -71,7 +58,19 @@ impl Server {
             machines: format!("https://{}", run.machines),
             uplink: run.uplink,
             programs: programs.clone(),
+            log,
         })
+    }
+
+    /// Cuts its power; its broker dies with it.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again where it was.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        (self.process, _) = serve(&self.programs, &self.config, &self.log).await?;
+        Ok(())
     }
 
     /// The one-time link for the first administrator.
@@ -158,18 +157,43 @@ impl Server {
     }
 }
 
-/// Everything on loopback and free ports; gateways hear often what is newest.
-const CONFIG: &str = "\
-data_dir = \"server\"
-[http]
-listen = \"127.0.0.1:0\"
-[machines]
-listen = \"127.0.0.1:0\"
-[uplink]
-listen = \"127.0.0.1:0\"
-[gateways]
-freshness_s = 10
-";
+/// Starts the program and waits until it says where it listens.
+async fn serve(
+    programs: &Programs,
+    config: &Path,
+    log: &Path,
+) -> anyhow::Result<(Running, RunFile)> {
+    let mut process = programs.start(
+        Program::Server,
+        &arguments!["serve", "--config", config],
+        log,
+    )?;
+    let data = config.with_file_name("server");
+    let until = Instant::now() + START;
+    loop {
+        process.check()?;
+        // A killed server leaves its file behind; the process id tells whose it is.
+        match read_run_file(&data).filter(|run| run.pid == process.pid()) {
+            Some(run) => return Ok((process, run)),
+            None if Instant::now() > until => bail!(
+                "the server does not say that it listens; see {}",
+                log.display()
+            ),
+            None => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+/// Everything on loopback; gateways hear often what is newest. Port 0 takes a free one.
+fn config_text([http, machines, uplink]: [u16; 3]) -> String {
+    format!(
+        "data_dir = \"server\"\n\
+         [http]\nlisten = \"127.0.0.1:{http}\"\n\
+         [machines]\nlisten = \"127.0.0.1:{machines}\"\n\
+         [uplink]\nlisten = \"127.0.0.1:{uplink}\"\n\
+         [gateways]\nfreshness_s = 10\n"
+    )
+}
 
 fn read_run_file(data: &Path) -> Option<RunFile> {
     serde_json::from_str(&fs::read_to_string(data.join("run.json")).ok()?).ok()

@@ -22,9 +22,12 @@ pub(super) async fn close(
     started: Instant,
     keep: &Path,
 ) -> anyhow::Result<Inputs> {
-    for lock in [day.world.front.lock.clone(), day.world.inner.lock.clone()] {
+    for (name, lock) in [
+        ("front", day.world.front.lock.clone()),
+        ("inner", day.world.inner.lock.clone()),
+    ] {
         let reported = lock.reported(Duration::from_secs(5)).await;
-        day.fact(&format!("lock.{}.reported", lock.device()), true, reported);
+        day.fact(&format!("lock.{name}.reported"), true, reported);
     }
     day.drained("export.nothing_waits").await?;
     tracing::info!("exporting and verifying the evidence");

@@ -9,6 +9,7 @@ use sekisho_domain::ids::SeatId;
 use super::Day;
 use super::cast::{self, Booked, Person, second_after, wait_until};
 use super::taps::{At, Besides, denied, eventually};
+use crate::ambient;
 use crate::api::{ApiError, Want};
 use crate::summary::Outcome;
 
@@ -19,9 +20,9 @@ const STAY_MS: i64 = 150_000;
 /// How long the short booking lasts, ms.
 const SHORT_MS: i64 = 9_000;
 /// When the bookings of the morning begin, from now, ms.
-const MORNING_MS: i64 = 3_500;
+const MORNING_MS: i64 = 5_000;
 /// When the early bird's booking begins, from now, ms.
-const LATER_MS: i64 = 14_000;
+const LATER_MS: i64 = 18_000;
 /// A gateway narrows every interval by the error of its clock; this long after the start it is surely inside.
 pub(super) const SURE_MS: i64 = 1_200;
 
@@ -59,9 +60,10 @@ impl Day<'_> {
         let mut guests = self.morning().await?;
         self.arrivals(&guests).await?;
         self.inner_door(&guests).await?;
+        let late = self.outage(&guests).await?;
+        self.server_power_cut(&guests).await?;
         self.early_bird(&guests).await?;
         self.revocations(&guests).await?;
-        let late = self.outage(&guests).await?;
         self.power_cut(&guests).await?;
         guests.others.push(late);
         self.evening(&guests).await
@@ -216,11 +218,42 @@ impl Day<'_> {
                 .await;
             }
         }
-        self.inside(5 + guests.others.len()).await
+        self.strangers(guests).await?;
+        self.inside("presence.inside", 5 + guests.others.len())
+            .await
+    }
+
+    /// A screenshot of a minute ago, and somebody who knows the number of another's pass but has not the key.
+    async fn strangers(&mut self, guests: &Guests) -> anyhow::Result<()> {
+        let (Some(phone), Some(other)) =
+            (&guests.quiet.person.phone, &guests.wanderer.person.phone)
+        else {
+            bail!("both have phones")
+        };
+        let pass = guests.quiet.booked.pass.id;
+        let old = phone.reference(pass, ambient::now_ms() - 60_000)?;
+        self.show(
+            At::FrontIn,
+            "screenshot",
+            &old,
+            denied("pass_stale"),
+            Besides::default(),
+        )
+        .await;
+        let forged = other.reference(pass, ambient::now_ms())?;
+        self.show(
+            At::FrontIn,
+            "thief",
+            &forged,
+            denied("signature_bad"),
+            Besides::default(),
+        )
+        .await;
+        Ok(())
     }
 
     /// The page of who is inside follows the door.
-    async fn inside(&mut self, expected: usize) -> anyhow::Result<()> {
+    async fn inside(&mut self, id: &str, expected: usize) -> anyhow::Result<()> {
         let (api, site) = (self.world.api.clone(), self.world.site);
         let count = async || {
             let lines = api.presence(site).await.ok()?;
@@ -232,7 +265,7 @@ impl Day<'_> {
         };
         let seen = eventually(Duration::from_secs(5), count).await;
         self.fact(
-            "presence.inside",
+            id,
             expected,
             seen.map_or("another number".to_owned(), |inside| inside.to_string()),
         );
@@ -365,7 +398,7 @@ impl Day<'_> {
             )
             .await?;
         }
-        Ok(())
+        self.inside("presence.nobody_left_behind", 0).await
     }
 
     /// Waits until the gateway holds a snapshot that is newer than `before` and has stayed the newest for longer than the

@@ -117,6 +117,32 @@ impl Day<'_> {
         .map(|_| ())
     }
 
+    /// The server loses power: doors do not notice, and nothing of what happens meanwhile is lost or counted twice.
+    pub(super) async fn server_power_cut(&mut self, guests: &Guests) -> anyhow::Result<()> {
+        tracing::info!("the server loses power");
+        self.world.server.kill();
+        let guest = &guests.wanderer;
+        self.tap(
+            At::FrontOut,
+            &guest.person,
+            &guest.booked,
+            false,
+            Outcome::Left,
+        )
+        .await?;
+        self.tap(
+            At::FrontIn,
+            &guest.person,
+            &guest.booked,
+            true,
+            Outcome::Granted,
+        )
+        .await?;
+        self.world.server.start_again().await?;
+        self.alive("server_power_cut.gateway_is_back", true).await?;
+        self.drained("server_power_cut.backlog_drained").await
+    }
+
     /// The gateway loses power: the exit button opens all the same; afterwards a code that was used before is still used.
     pub(super) async fn power_cut(&mut self, guests: &Guests) -> anyhow::Result<()> {
         tracing::info!("the gateway loses power");
@@ -186,7 +212,7 @@ impl Day<'_> {
                 .filter(|gateway| gateway.alive == alive)
         })
         .await;
-        self.fact(id, alive, seen.map_or(!alive, |gateway| gateway.alive));
+        self.fact(id, true, seen.is_some());
         Ok(())
     }
 
