@@ -1,5 +1,4 @@
 //! From a gateway's message to a verified receipt, on both engines, in this process.
-#![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use std::collections::BTreeMap;
 
@@ -235,7 +234,7 @@ async fn receipts_prove_and_extend_each_other() {
 fn check_receipt(
     receipt: &Receipt,
     vkey: &Vkey,
-    held: Option<Head>,
+    before: Option<Head>,
     seal_no: u64,
     leaf: Digest,
 ) -> Head {
@@ -243,11 +242,11 @@ fn check_receipt(
     let head = checkpoint::open(proof.checkpoint.as_bytes(), vkey).unwrap();
     assert_eq!(proof.seal_no, seal_no);
     verify_inclusion(&leaf, proof.index, head.size, &proof.inclusion, &head.root).unwrap();
-    assert_eq!(proof.from_size, held.map_or(0, |held| held.size));
-    if let Some(held) = held {
+    assert_eq!(proof.from_size, before.map_or(0, |before| before.size));
+    if let Some(before) = before {
         verify_consistency(
-            held.size,
-            &held.root,
+            before.size,
+            &before.root,
             head.size,
             &head.root,
             &proof.consistency,

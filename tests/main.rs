@@ -2,14 +2,24 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod api;
+mod api_access;
+mod at_work;
+mod browser;
+mod demo_day;
 mod evidence_export;
 mod evidence_flows;
+mod evidence_of_gateways;
 mod evidence_refusals;
 mod flows_of_a_booking;
 mod flows_of_a_pass;
+mod foreign_clients;
+mod outbox;
 mod pages;
 mod parity;
 mod races;
+#[path = "../verifier/tests/common/repack.rs"]
+#[expect(dead_code, reason = "the verifier's own tests use more of it")]
+mod repack;
 mod serve;
 mod store_bookings;
 mod store_gateways;

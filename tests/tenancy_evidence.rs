@@ -1,4 +1,5 @@
 //! The evidence of one operator does not exist to another tenant.
+#![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use sekisho_domain::ids::EventId;
 use sekisho_domain::wire::body::{DeviceEnrolled, DeviceKind};

@@ -38,13 +38,19 @@ pub enum Command {
     ///
     /// Makes the seal key, the TLS key, the root of the site bus, gateway.toml and the database in DIR (all private to
     /// their owner) and prints the gateway's id.
-    #[command(after_help = "Example:\n  sekisho-gateway enrol 0123…cdef.89ab…4567 --server https://sekisho.example:8443 --dir /var/lib/sekisho-gateway")]
+    #[command(
+        after_help = "Example:\n  sekisho-gateway enrol 0123…cdef.89ab…4567 --server https://sekisho.example:8443 --dir /var/lib/sekisho-gateway"
+    )]
     Enrol(Enrol),
     /// Serve the site until SIGTERM: its broker, its doors, the line to the server.
-    #[command(after_help = "Example:\n  sekisho-gateway run --dir /var/lib/sekisho-gateway\n\nLog level: --log warn|info|debug|trace, or per module as in `--log info,sekisho_gateway=debug`.")]
+    #[command(
+        after_help = "Example:\n  sekisho-gateway run --dir /var/lib/sekisho-gateway\n\nLog level: --log warn|info|debug|trace, or per module as in `--log info,sekisho_gateway=debug`."
+    )]
     Run(Run),
     /// Say what this gateway holds and does. Works whether or not `run` runs.
-    #[command(after_help = "Examples:\n  sekisho-gateway status --dir /var/lib/sekisho-gateway\n  sekisho-gateway status --dir /var/lib/sekisho-gateway --json | jq .latency_ms")]
+    #[command(
+        after_help = "Examples:\n  sekisho-gateway status --dir /var/lib/sekisho-gateway\n  sekisho-gateway status --dir /var/lib/sekisho-gateway --json | jq .latency_ms"
+    )]
     Status(Status),
     /// Issue and revoke certificates of readers, locks and observers. Works while `run` runs, and with the line to the server cut.
     #[command(subcommand)]
@@ -121,7 +127,7 @@ pub struct Issue {
     /// What the device is.
     #[arg(long, value_enum, default_value_t = Kind::Reader)]
     pub kind: Kind,
-    /// For a reader: which way it lets people through.
+    /// For a reader: which way it lets people through (default: in).
     #[arg(long, value_enum)]
     pub direction: Option<Way>,
     /// Where to write the files (default: devices/<identity> in DIR).
@@ -166,15 +172,25 @@ pub enum Way {
 /// `90s`, `30m` or `1h` in ms.
 fn duration_ms(text: &str) -> Result<i64, String> {
     let bad = || format!("{text:?} is no time: give a number with s, m or h, at most 1h");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(bad)?;
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or_else(bad)?;
     let factor = match unit {
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
         _ => return Err(bad()),
     };
-    let ms = number.parse::<i64>().ok().and_then(|n| n.checked_mul(factor)).ok_or_else(bad)?;
-    if (1..=sekisho_certs::MAX_OBSERVER_MS).contains(&ms) { Ok(ms) } else { Err(bad()) }
+    let ms = number
+        .parse::<i64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+        .ok_or_else(bad)?;
+    if (1..=sekisho_certs::MAX_OBSERVER_MS).contains(&ms) {
+        Ok(ms)
+    } else {
+        Err(bad())
+    }
 }
 
 #[cfg(test)]
@@ -189,8 +205,33 @@ mod tests {
         Cli::command().debug_assert();
         let door = DoorId([1; 16]).to_string();
         let parse = |words: &[&str]| Cli::try_parse_from([&["sekisho-gateway"], words].concat());
-        assert!(parse(&["device", "issue", "--dir", "d", "--door", &door, "--kind", "reader", "--direction", "out"]).is_ok());
-        assert!(parse(&["device", "issue", "--dir", "d", "--observer", "--for", "30m"]).is_ok());
+        assert!(
+            parse(&[
+                "device",
+                "issue",
+                "--dir",
+                "d",
+                "--door",
+                &door,
+                "--kind",
+                "reader",
+                "--direction",
+                "out"
+            ])
+            .is_ok()
+        );
+        assert!(
+            parse(&[
+                "device",
+                "issue",
+                "--dir",
+                "d",
+                "--observer",
+                "--for",
+                "30m"
+            ])
+            .is_ok()
+        );
         assert!(parse(&["device", "issue", "--dir", "d"]).is_err());
         assert!(parse(&["device", "issue", "--dir", "d", "--observer", "--for", "2h"]).is_err());
         assert!(parse(&["device", "issue", "--dir", "d", "--door", "bkg_1"]).is_err());
@@ -199,7 +240,16 @@ mod tests {
     #[test]
     fn times_are_bounded() {
         assert_eq!(duration_ms("1h").unwrap(), 3_600_000);
-        for bad in ["", "h", "0s", "61m", "1d", "-1s", "9999999999999999h", "１ｈ"] {
+        for bad in [
+            "",
+            "h",
+            "0s",
+            "61m",
+            "1d",
+            "-1s",
+            "9999999999999999h",
+            "１ｈ",
+        ] {
             assert!(duration_ms(bad).is_err(), "{bad}");
         }
     }

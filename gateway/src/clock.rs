@@ -30,24 +30,42 @@ pub struct ClockKeeper {
 
 #[derive(Clone, Copy, Debug)]
 struct Base {
-    mono_ms: u64,
-    /// Wall minus monotonic time at that moment; a later change of it is a step of the wall clock.
-    offset_ms: i64,
-    /// How far the server's time was away; `None` when no server has spoken yet.
-    delta_ms: Option<u64>,
+    /// Monotonic time, ms.
+    at: u64,
+    /// Wall minus monotonic time at that moment, ms; a later change of it is a step of the wall clock.
+    offset: i64,
+    /// How far the server's time was away, ms; `None` when no server has spoken yet.
+    delta: Option<u64>,
 }
 
 impl ClockKeeper {
     /// At a start: what the database remembers, and both clocks.
-    pub fn new(floor: Option<Timestamp>, fresh: Option<Timestamp>, wall: Timestamp, mono_ms: u64) -> Self {
-        let base = Base { mono_ms, offset_ms: offset(wall, mono_ms), delta_ms: None };
-        Self { floor, base, fresh: fresh.map(|at| (at, None)) }
+    pub fn new(
+        floor: Option<Timestamp>,
+        fresh: Option<Timestamp>,
+        wall: Timestamp,
+        mono_ms: u64,
+    ) -> Self {
+        let base = Base {
+            at: mono_ms,
+            offset: offset(wall, mono_ms),
+            delta: None,
+        };
+        Self {
+            floor,
+            base,
+            fresh: fresh.map(|at| (at, None)),
+        }
     }
 
     /// The server said that it is `server`. True when it confirms the clock although the floor denied it: the floor was wrong.
     pub fn learn(&mut self, server: Timestamp, wall: Timestamp, mono_ms: u64) -> bool {
         let delta_ms = server.since_ms(wall).unsigned_abs();
-        self.base = Base { mono_ms, offset_ms: offset(wall, mono_ms), delta_ms: Some(delta_ms) };
+        self.base = Base {
+            at: mono_ms,
+            offset: offset(wall, mono_ms),
+            delta: Some(delta_ms),
+        };
         let refuted = delta_ms < AGREES_MS && self.floor.is_some_and(|floor| wall < floor);
         if refuted {
             self.floor = Some(wall);
@@ -72,26 +90,40 @@ impl ClockKeeper {
 
     /// A reading of the clock for a record or a decision; above `err_max_ms` it is untrusted.
     pub fn reading(&self, wall: Timestamp, mono_ms: u64, err_max_ms: u32) -> Reading {
-        let age_ms = mono_ms.saturating_sub(self.base.mono_ms);
-        let step_ms = offset(wall, mono_ms).saturating_sub(self.base.offset_ms).unsigned_abs();
-        let away_ms = self.base.delta_ms.filter(|delta| *delta >= AGREES_MS).unwrap_or(0);
+        let age_ms = mono_ms.saturating_sub(self.base.at);
+        let step_ms = offset(wall, mono_ms)
+            .saturating_sub(self.base.offset)
+            .unsigned_abs();
+        let away_ms = self
+            .base
+            .delta
+            .filter(|delta| *delta >= AGREES_MS)
+            .unwrap_or(0);
         // Both clocks are read one after the other: a few ms between them are no step.
         let step_ms = if step_ms <= 20 { 0 } else { step_ms };
-        let err_ms = SYNCED_ERR_MS + away_ms + step_ms + age_ms.saturating_mul(DRIFT_PPM) / 1_000_000;
-        let agrees = self.base.delta_ms.is_some_and(|delta| delta < AGREES_MS) && step_ms < AGREES_MS;
-        let clock = if self.floor.is_some_and(|floor| wall < floor) || err_ms > u64::from(err_max_ms) {
-            ClockState::Untrusted
-        } else if agrees && age_ms <= SYNCED_FOR_MS {
-            ClockState::Synced
-        } else {
-            ClockState::Holdover
-        };
-        Reading { wall, err_ms: u32::try_from(err_ms).unwrap_or(u32::MAX), mono_ms, clock }
+        let err_ms =
+            SYNCED_ERR_MS + away_ms + step_ms + age_ms.saturating_mul(DRIFT_PPM) / 1_000_000;
+        let agrees = self.base.delta.is_some_and(|delta| delta < AGREES_MS) && step_ms < AGREES_MS;
+        let clock =
+            if self.floor.is_some_and(|floor| wall < floor) || err_ms > u64::from(err_max_ms) {
+                ClockState::Untrusted
+            } else if agrees && age_ms <= SYNCED_FOR_MS {
+                ClockState::Synced
+            } else {
+                ClockState::Holdover
+            };
+        Reading {
+            wall,
+            err_ms: u32::try_from(err_ms).unwrap_or(u32::MAX),
+            mono_ms,
+            clock,
+        }
     }
 }
 
 fn offset(wall: Timestamp, mono_ms: u64) -> i64 {
-    wall.0.saturating_sub(i64::try_from(mono_ms).unwrap_or(i64::MAX))
+    wall.0
+        .saturating_sub(i64::try_from(mono_ms).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -117,16 +149,25 @@ mod tests {
         assert_eq!(state(&keeper, 1_000, 1_000), (ClockState::Synced, 500));
         assert_eq!(state(&keeper, 121_000, 121_000).0, ClockState::Holdover);
         // 20 ppm is 1.7 s a day.
-        assert_eq!(state(&keeper, 86_400_000, 86_400_000), (ClockState::Holdover, 2_228));
+        assert_eq!(
+            state(&keeper, 86_400_000, 86_400_000),
+            (ClockState::Holdover, 2_228)
+        );
         let months = 200 * 86_400_000;
-        assert_eq!(state(&keeper, months, months.unsigned_abs()).0, ClockState::Untrusted);
+        assert_eq!(
+            state(&keeper, months, months.unsigned_abs()).0,
+            ClockState::Untrusted
+        );
     }
 
     #[test]
     fn a_step_and_a_difference_are_errors() {
         let mut keeper = ClockKeeper::new(None, None, at(0), 0);
         keeper.learn(at(0), at(0), 0);
-        assert_eq!(state(&keeper, 61_000, 1_000), (ClockState::Holdover, 60_500));
+        assert_eq!(
+            state(&keeper, 61_000, 1_000),
+            (ClockState::Holdover, 60_500)
+        );
         assert_eq!(state(&keeper, -200_000, 1_000).0, ClockState::Untrusted);
         keeper.learn(at(5_000), at(0), 0);
         assert_eq!(state(&keeper, 0, 0), (ClockState::Holdover, 5_500));
@@ -136,9 +177,15 @@ mod tests {
     fn a_clock_below_the_floor_is_untrusted_until_the_server_confirms_it() {
         let mut keeper = ClockKeeper::new(Some(at(10_000)), None, at(0), 0);
         assert_eq!(state(&keeper, 0, 0).0, ClockState::Untrusted);
-        assert!(!keeper.learn(at(50_000), at(0), 0), "the server says the clock is wrong: the floor stays");
+        assert!(
+            !keeper.learn(at(50_000), at(0), 0),
+            "the server says the clock is wrong: the floor stays"
+        );
         assert_eq!(state(&keeper, 0, 0).0, ClockState::Untrusted);
-        assert!(keeper.learn(at(100), at(0), 0), "the server agrees with the clock: the floor was wrong");
+        assert!(
+            keeper.learn(at(100), at(0), 0),
+            "the server agrees with the clock: the floor was wrong"
+        );
         assert_eq!(state(&keeper, 0, 0).0, ClockState::Synced);
     }
 

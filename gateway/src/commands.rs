@@ -34,7 +34,11 @@ pub async fn execute(cli: Cli, env: Env) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             progress(&format!("sekisho-gateway: {error:#}"));
-            if error.is::<enrol::Refused>() { ExitCode::from(REFUSED) } else { ExitCode::FAILURE }
+            if error.is::<enrol::Refused>() {
+                ExitCode::from(REFUSED)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
@@ -43,13 +47,22 @@ async fn enrol(args: Enrol, env: &Env) -> anyhow::Result<()> {
     let home = Home::new(args.dir);
     let code = enrol::Code::parse(&args.code)?;
     let identity = enrol::enrol(&home, env, &code, &args.server, args.site_bus_port).await?;
-    progress(&format!("Enrolled at site {}. Next: sekisho-gateway run --dir {}", identity.site, home.dir().display()));
+    progress(&format!(
+        "Enrolled at site {}. Next: sekisho-gateway run --dir {}",
+        identity.site,
+        home.dir().display()
+    ));
     data(&identity.gateway.to_string())
 }
 
 async fn serve(args: Run, env: Env) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&args.log).with_context(|| format!("--log {:?}", args.log))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let filter = tracing_subscriber::EnvFilter::try_new(&args.log)
+        .with_context(|| format!("--log {:?}", args.log))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
     let home = Home::new(args.dir);
     let config = Config::load(&args.config.unwrap_or_else(|| home.config()))?;
     let stop = CancellationToken::new();
@@ -59,7 +72,10 @@ async fn serve(args: Run, env: Env) -> anyhow::Result<()> {
 
 async fn stop_on_signal(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::error!("signals cannot be caught; only a kill will end this run");
         return;
     };
@@ -76,43 +92,11 @@ async fn show_status(args: Status, env: &Env) -> anyhow::Result<()> {
     let store = Store::open(&home.database()).await?;
     let status = status::read(&home, &store, env.clock.wall()).await?;
     store.close().await;
-    if args.json { data(&serde_json::to_string(&status)?) } else { data(&text(&status)) }
-}
-
-fn text(status: &status::Status) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::new();
-    let durable = &status.durable;
-    let mut line = |name: &str, value: String| {
-        let _ = writeln!(out, "{name:<18}{value}");
-    };
-    line("gateway", status.gateway.to_string());
-    line("site", status.site.to_string());
-    line("stream", status.stream.to_string());
-    match &status.live {
-        None => line("running", "no".to_owned()),
-        Some(live) => {
-            line("running", format!("yes, process {}", live.pid));
-            line("site bus", format!("{}:{}", live.site_bus_host, live.site_bus_port));
-            line("uplink", if live.uplink_connected { "connected".to_owned() } else { "not connected".to_owned() });
-            line("freshness", format!("{}, {}", live.tier, live.stale_s.map_or("never matched".to_owned(), |s| format!("{s} s old"))));
-            line("clock", format!("{}, error at most {} ms", live.clock, live.clock_err_ms));
-            line("tap to unlock", format!("p50 {} ms, p99 {} ms, {} taps", live.latency_ms["p50"], live.latency_ms["p99"], live.latency_ms["n"]));
-        }
+    if args.json {
+        data(&serde_json::to_string(&status)?)
+    } else {
+        data(&status.text())
     }
-    line("snapshot", format!("epoch {}", durable.snapshot_epoch));
-    line("revocation list", format!("epoch {}", durable.revocation_epoch));
-    line("last seal", format!("{} (last event {})", durable.last_seal, durable.last_seq));
-    line("freed", format!("{} ({} wait for a receipt)", durable.freed, durable.unacknowledged));
-    for device in &status.devices {
-        let way = device.direction.map_or("", |way| if way == Direction::In { " in" } else { " out" });
-        let kind = if device.kind == DeviceKind::Reader { "reader" } else { "lock" };
-        line("device", format!("{} {kind}{way} at {}: {}{}", device.id, device.door, device.state, if device.online { ", online" } else { "" }));
-    }
-    for (name, n) in &durable.events {
-        line("events", format!("{n:>8} {name}"));
-    }
-    out.trim_end().to_owned()
 }
 
 async fn issue(args: Issue, env: &Env) -> anyhow::Result<()> {
@@ -122,18 +106,37 @@ async fn issue(args: Issue, env: &Env) -> anyhow::Result<()> {
     let now = env.clock.wall();
     let (cn, device) = if args.observer {
         let id = env.random();
-        let issued = root.issue(&Profile::Observer { id, valid_ms: args.valid_ms }, now.0)?;
+        let issued = root.issue(
+            &Profile::Observer {
+                id,
+                valid_ms: args.valid_ms,
+            },
+            now.0,
+        )?;
         // Admitted before its files exist: the other order could leave a certificate that nobody listed.
         store.add_observer(id, now.plus_ms(args.valid_ms)).await?;
-        (issued.certificate.cn.clone(), write_files(&home, &args, &root, &issued.certificate, &issued.key_pem)?)
+        (
+            issued.certificate.cn.clone(),
+            write_files(&home, &args, &root, &issued.certificate, &issued.key_pem)?,
+        )
     } else {
         let device = new_device(&args, env)?;
         let issued = root.issue(&Profile::Device(device.0), now.0)?;
         let (door, kind, direction) = device.1;
         let certificate = &issued.certificate;
-        let row = NewDevice { id: device.0, door, kind, direction, serial: certificate.serial.clone(), fingerprint: certificate.fingerprint };
+        let row = NewDevice {
+            id: device.0,
+            door,
+            kind,
+            direction,
+            serial: certificate.serial.clone(),
+            fingerprint: certificate.fingerprint,
+        };
         store.add_device(&row, now).await?;
-        (certificate.cn.clone(), write_files(&home, &args, &root, certificate, &issued.key_pem)?)
+        (
+            certificate.cn.clone(),
+            write_files(&home, &args, &root, certificate, &issued.key_pem)?,
+        )
     };
     store.close().await;
     let config = Config::load(&home.config())?;
@@ -153,7 +156,11 @@ fn new_device(args: &Issue, env: &Env) -> anyhow::Result<(DeviceId, DeviceShape)
     let id = DeviceId::new(env.clock.wall().0, env.random());
     match (args.kind, args.direction) {
         (Kind::Reader, way) => {
-            let direction = if way == Some(Way::Out) { Direction::Out } else { Direction::In };
+            let direction = if way == Some(Way::Out) {
+                Direction::Out
+            } else {
+                Direction::In
+            };
             Ok((id, (door, DeviceKind::Reader, Some(direction))))
         }
         (Kind::Lock, None) => Ok((id, (door, DeviceKind::Lock, None))),
@@ -162,8 +169,17 @@ fn new_device(args: &Issue, env: &Env) -> anyhow::Result<(DeviceId, DeviceShape)
 }
 
 /// Writes ca, certificate and key and gives their paths.
-fn write_files(home: &Home, args: &Issue, root: &Root, certificate: &Certificate, key_pem: &str) -> anyhow::Result<[String; 3]> {
-    let dir = args.out.clone().unwrap_or_else(|| home.devices().join(&certificate.cn));
+fn write_files(
+    home: &Home,
+    args: &Issue,
+    root: &Root,
+    certificate: &Certificate,
+    key_pem: &str,
+) -> anyhow::Result<[String; 3]> {
+    let dir = args
+        .out
+        .clone()
+        .unwrap_or_else(|| home.devices().join(&certificate.cn));
     files::create_private_dir(&dir)?;
     let dir = dir.canonicalize()?;
     let write = |name: &str, text: &str| -> anyhow::Result<String> {
@@ -171,7 +187,11 @@ fn write_files(home: &Home, args: &Issue, root: &Root, certificate: &Certificate
         files::write_private(path, text.as_bytes())?;
         Ok(path.display().to_string())
     };
-    Ok([write("ca.crt", root.cert_pem())?, write("device.crt", &certificate.pem)?, write("device.key", key_pem)?])
+    Ok([
+        write("ca.crt", root.cert_pem())?,
+        write("device.crt", &certificate.pem)?,
+        write("device.key", key_pem)?,
+    ])
 }
 
 async fn revoke(args: Revoke, env: &Env) -> anyhow::Result<()> {
@@ -180,7 +200,10 @@ async fn revoke(args: Revoke, env: &Env) -> anyhow::Result<()> {
     let asked = store.ask_revoke(args.device, env.clock.wall()).await?;
     store.close().await;
     if !asked {
-        bail!("{} is no device of this gateway, or is revoked already: see `sekisho-gateway status`", args.device);
+        bail!(
+            "{} is no device of this gateway, or is revoked already: see `sekisho-gateway status`",
+            args.device
+        );
     }
     data(&args.device.to_string())
 }

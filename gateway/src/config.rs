@@ -54,7 +54,11 @@ pub struct SiteBus {
 
 impl Default for SiteBus {
     fn default() -> Self {
-        Self { bind: IpAddr::from([127, 0, 0, 1]), port: 8884, host: "127.0.0.1".to_owned() }
+        Self {
+            bind: IpAddr::from([127, 0, 0, 1]),
+            port: 8884,
+            host: "127.0.0.1".to_owned(),
+        }
     }
 }
 
@@ -87,7 +91,12 @@ fn retry_max() -> u64 {
 impl Config {
     /// Reads and checks the file.
     pub fn load(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "cannot read {} (a gateway is enrolled first: sekisho-gateway enrol --help)",
+                path.display()
+            )
+        })?;
         Self::parse(&text).with_context(|| format!("in {}", path.display()))
     }
 
@@ -95,26 +104,56 @@ impl Config {
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         // The parser's message names line, key and the keys it knows.
         let config: Self = toml::from_str(text)?;
-        let wrong = |key: &str, value: &dyn std::fmt::Display, cure: &str| bail!("{key} = {value}: {cure}");
+        let wrong =
+            |key: &str, value: &dyn std::fmt::Display, cure: &str| bail!("{key} = {value}: {cure}");
         let (uplink, bus) = (&config.uplink, &config.site_bus);
         if uplink.host.is_empty() {
-            return wrong("uplink.host", &"\"\"", "give the host name or address of the uplink broker");
+            return wrong(
+                "uplink.host",
+                &"\"\"",
+                "give the host name or address of the uplink broker",
+            );
         }
         if uplink.port == 0 {
-            return wrong("uplink.port", &0, "give the port of the uplink broker, 1 to 65535");
+            return wrong(
+                "uplink.port",
+                &0,
+                "give the port of the uplink broker, 1 to 65535",
+            );
         }
         if !(1..=600).contains(&uplink.keep_alive_s) {
-            return wrong("uplink.keep_alive_s", &uplink.keep_alive_s, "give 1 to 600 seconds");
+            return wrong(
+                "uplink.keep_alive_s",
+                &uplink.keep_alive_s,
+                "give 1 to 600 seconds",
+            );
         }
-        if !(10..=3_600_000).contains(&uplink.retry_min_ms) || !(uplink.retry_min_ms..=3_600_000).contains(&uplink.retry_max_ms) {
-            let pair = format!("{} and uplink.retry_max_ms = {}", uplink.retry_min_ms, uplink.retry_max_ms);
-            return wrong("uplink.retry_min_ms", &pair, "give 10 ≤ min ≤ max ≤ 3600000 milliseconds");
+        if !(10..=3_600_000).contains(&uplink.retry_min_ms)
+            || !(uplink.retry_min_ms..=3_600_000).contains(&uplink.retry_max_ms)
+        {
+            let pair = format!(
+                "{} and uplink.retry_max_ms = {}",
+                uplink.retry_min_ms, uplink.retry_max_ms
+            );
+            return wrong(
+                "uplink.retry_min_ms",
+                &pair,
+                "give 10 ≤ min ≤ max ≤ 3600000 milliseconds",
+            );
         }
         if bus.host.is_empty() {
-            return wrong("site_bus.host", &"\"\"", "give the address under which devices reach this box, e.g. \"192.168.1.10\"");
+            return wrong(
+                "site_bus.host",
+                &"\"\"",
+                "give the address under which devices reach this box, e.g. \"192.168.1.10\"",
+            );
         }
         if !(1..=1_048_576).contains(&config.journal.max_mib) {
-            return wrong("journal.max_mib", &config.journal.max_mib, "give 1 to 1048576 MiB");
+            return wrong(
+                "journal.max_mib",
+                &config.journal.max_mib,
+                "give 1 to 1048576 MiB",
+            );
         }
         Ok(config)
     }
@@ -161,8 +200,15 @@ impl Journal {
 impl Uplink {
     /// Pauses between attempts.
     pub fn retry(&self) -> sekisho_bus::Retry {
-        let (min, max) = (Duration::from_millis(self.retry_min_ms), Duration::from_millis(self.retry_max_ms));
-        sekisho_bus::Retry { min, max, ..sekisho_bus::Retry::default() }
+        let (min, max) = (
+            Duration::from_millis(self.retry_min_ms),
+            Duration::from_millis(self.retry_max_ms),
+        );
+        sekisho_bus::Retry {
+            min,
+            max,
+            ..sekisho_bus::Retry::default()
+        }
     }
 }
 
@@ -180,12 +226,21 @@ mod tests {
 
     #[test]
     fn wrong_values_are_named_with_their_cure() {
-        let with = |extra: &str| Config::parse(&format!("[uplink]\nhost = \"h\"\nport = 1\n{extra}")).unwrap_err().to_string();
+        let with = |extra: &str| {
+            Config::parse(&format!("[uplink]\nhost = \"h\"\nport = 1\n{extra}"))
+                .unwrap_err()
+                .to_string()
+        };
         assert!(with("[journal]\nmax_mib = 0\n").contains("journal.max_mib = 0: give 1 to"));
         assert!(with("keep_alive_s = 0\n").contains("uplink.keep_alive_s = 0: give"));
         assert!(with("retry_min_ms = 5\n").contains("uplink.retry_min_ms = 5"));
         assert!(with("color = 1\n").contains("unknown field `color`"));
         assert!(with("[site_bus]\nbind = \"x\"\n").contains("bind"));
-        assert!(Config::parse("").unwrap_err().to_string().contains("uplink"));
+        assert!(
+            Config::parse("")
+                .unwrap_err()
+                .to_string()
+                .contains("uplink")
+        );
     }
 }

@@ -38,13 +38,20 @@ impl Code {
     /// Reads a code.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let text = text.trim();
-        let bad = || anyhow!("this is not an enrolment code: it has 32 hexadecimal digits, a dot and 64 more; make one with `sekisho gateway add`");
+        let bad = || {
+            anyhow!(
+                "this is not an enrolment code: it has 32 hexadecimal digits, a dot and 64 more; make one with `sekisho gateway add`"
+            )
+        };
         let (secret, fingerprint) = text.split_once('.').ok_or_else(bad)?;
         let fingerprint = Digest::from_hex(fingerprint).ok_or_else(bad)?;
         if unhex(secret).is_none_or(|secret| secret.len() != 16) {
             return Err(bad());
         }
-        Ok(Self { text: text.to_owned(), fingerprint })
+        Ok(Self {
+            text: text.to_owned(),
+            fingerprint,
+        })
     }
 }
 
@@ -102,9 +109,18 @@ pub struct Refused {
 }
 
 /// Enrols this box into `home` and returns who it is.
-pub async fn enrol(home: &Home, env: &Env, code: &Code, server: &str, site_bus_port: u16) -> anyhow::Result<Identity> {
+pub async fn enrol(
+    home: &Home,
+    env: &Env,
+    code: &Code,
+    server: &str,
+    site_bus_port: u16,
+) -> anyhow::Result<Identity> {
     if home.database().exists() {
-        bail!("{} holds an enrolled gateway already; choose another directory", home.dir().display());
+        bail!(
+            "{} holds an enrolled gateway already; choose another directory",
+            home.dir().display()
+        );
     }
     home.create()?;
     let seal_key = home.seal_key()?;
@@ -129,7 +145,8 @@ pub async fn enrol(home: &Home, env: &Env, code: &Code, server: &str, site_bus_p
 /// A request for our TLS key, which is made at the first try.
 fn csr_of(home: &Home) -> anyhow::Result<csr::Request> {
     if home.uplink_key().exists() {
-        let key = String::from_utf8(files::read_private(&home.uplink_key())?).context("uplink.key is not text")?;
+        let key = String::from_utf8(files::read_private(&home.uplink_key())?)
+            .context("uplink.key is not text")?;
         return Ok(csr::for_key(&key)?);
     }
     let request = csr::create()?;
@@ -137,53 +154,102 @@ fn csr_of(home: &Home) -> anyhow::Result<csr::Request> {
     Ok(request)
 }
 
-async fn call(server: &str, code: &Code, request: &csr::Request, seal_key: &SigningKey) -> anyhow::Result<Answer> {
+async fn call(
+    server: &str,
+    code: &Code,
+    request: &csr::Request,
+    seal_key: &SigningKey,
+) -> anyhow::Result<Answer> {
     let url = format!("{}/machines/v1/enrol", server.trim_end_matches('/'));
     if !url.starts_with("https://") {
         bail!("--server has to start with https:// (it is {server:?})");
     }
     let proof = [PROOF, code.text.as_bytes(), &Digest::of(&[&request.der]).0].concat();
-    let body = Request { code: &code.text, csr: &request.pem, seal_key: hex(seal_key.verifying().as_bytes()), proof: hex(&seal_key.sign(&proof)) };
+    let body = Request {
+        code: &code.text,
+        csr: &request.pem,
+        seal_key: hex(seal_key.verifying().as_bytes()),
+        proof: hex(&seal_key.sign(&proof)),
+    };
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured((*tls::client_pinned(code.fingerprint)?).clone())
         .timeout(std::time::Duration::from_secs(30))
         .build()?;
-    let response = client.post(&url).json(&body).send().await.with_context(|| format!("cannot reach {url}, or its certificate is not the one in the code"))?;
+    let response = client
+        .post(&url)
+        .json(&body)
+        .send()
+        .await
+        .with_context(|| {
+            format!("cannot reach {url}, or its certificate is not the one in the code")
+        })?;
     let status = response.status();
-    if response.content_length().is_some_and(|length| length > ANSWER_MAX as u64) {
+    if response
+        .content_length()
+        .is_some_and(|length| length > ANSWER_MAX as u64)
+    {
         bail!("{url} answered more than can be an answer");
     }
     let bytes = response.bytes().await?;
     if status.is_success() {
-        return serde_json::from_slice(&bytes).with_context(|| format!("{url} did not answer like a Sekisho server"));
+        return serde_json::from_slice(&bytes)
+            .with_context(|| format!("{url} did not answer like a Sekisho server"));
     }
     let problem: Problem = serde_json::from_slice(&bytes).unwrap_or_default();
     if problem.code.is_empty() {
         bail!("{url} answered {status}");
     }
-    let text = if problem.detail.is_empty() { problem.title } else { problem.detail };
-    Err(Refused { code: problem.code, text }.into())
+    let text = if problem.detail.is_empty() {
+        problem.title
+    } else {
+        problem.detail
+    };
+    Err(Refused {
+        code: problem.code,
+        text,
+    }
+    .into())
 }
 
 /// Believes nothing that does not fit together.
-fn check(answer: &Answer, code: &Code, request: &csr::Request, env: &Env) -> anyhow::Result<(Identity, Option<StoredHead>)> {
+fn check(
+    answer: &Answer,
+    code: &Code,
+    request: &csr::Request,
+    env: &Env,
+) -> anyhow::Result<(Identity, Option<StoredHead>)> {
     let root = Certificate::from_pem(&answer.uplink_root).context("the answer's uplink root")?;
     if root.fingerprint != code.fingerprint {
         bail!("the answer names another root than the code");
     }
-    let certificate = Certificate::from_pem(&answer.certificate).context("the answer's certificate")?;
+    let certificate =
+        Certificate::from_pem(&answer.certificate).context("the answer's certificate")?;
     if certificate.identity() != Some(CommonName::Gateway(answer.gateway)) {
-        bail!("the certificate is for {}, not for {}", certificate.cn, answer.gateway);
+        bail!(
+            "the certificate is for {}, not for {}",
+            certificate.cn,
+            answer.gateway
+        );
     }
     // rustls refuses a key that is not the certificate's.
-    tls::client(&answer.uplink_root, Some(tls::Identity { chain_pem: &answer.certificate, key_pem: &request.key_pem }))
-        .context("the certificate is not for our key")?;
-    let pinned = unhex(&answer.keyring_key).and_then(|key| <[u8; 32]>::try_from(key).ok()).context("the answer's keyring key")?;
+    tls::client(
+        &answer.uplink_root,
+        Some(tls::Identity {
+            chain_pem: &answer.certificate,
+            key_pem: &request.key_pem,
+        }),
+    )
+    .context("the certificate is not for our key")?;
+    let pinned = unhex(&answer.keyring_key)
+        .and_then(|key| <[u8; 32]>::try_from(key).ok())
+        .context("the answer's keyring key")?;
     let keyring_key = VerifyingKey::from_bytes(pinned);
     if keyring_key.is_weak() {
         bail!("the answer's keyring key is a point of small order");
     }
-    let signed = STANDARD.decode(&answer.keyring).context("the answer's keyring")?;
+    let signed = STANDARD
+        .decode(&answer.keyring)
+        .context("the answer's keyring")?;
     let keyring = Keyring::open(&keyring_key, &signed).context("the answer's keyring")?;
     if keyring.site != answer.site {
         bail!("the keyring is for another site");
@@ -192,12 +258,25 @@ fn check(answer: &Answer, code: &Code, request: &csr::Request, env: &Env) -> any
         "" => None,
         note => {
             let checkpoint = open_checkpoint(&keyring, note).context("the answer's checkpoint")?;
-            Some(StoredHead { origin: checkpoint.origin.as_str().to_owned(), head: Head { size: checkpoint.size, root: checkpoint.root } })
+            Some(StoredHead {
+                origin: checkpoint.origin.as_str().to_owned(),
+                head: Head {
+                    size: checkpoint.size,
+                    root: checkpoint.root,
+                },
+            })
         }
     };
     let stream = StreamId::new(env.clock.wall().0, env.random());
-    let identity =
-        Identity { gateway: answer.gateway, site: answer.site, stream, keyring_key, keyring: signed, keyring_serial: keyring.serial, origin: answer.origin.clone() };
+    let identity = Identity {
+        gateway: answer.gateway,
+        site: answer.site,
+        stream,
+        keyring_key,
+        keyring: signed,
+        keyring_serial: keyring.serial,
+        origin: answer.origin.clone(),
+    };
     Ok((identity, head))
 }
 
@@ -210,8 +289,19 @@ mod tests {
     fn a_code_is_a_secret_and_a_fingerprint() {
         let text = format!("{}.{}", "ab".repeat(16), "cd".repeat(32));
         let code = Code::parse(&format!(" {text}\n")).unwrap();
-        assert_eq!((code.text.as_str(), code.fingerprint), (text.as_str(), Digest([0xcd; 32])));
-        for bad in ["", "abc", "ab.cd", &text[1..], &text[..96], &format!("{text}0"), &text.replace("ab", "xy")] {
+        assert_eq!(
+            (code.text.as_str(), code.fingerprint),
+            (text.as_str(), Digest([0xcd; 32]))
+        );
+        for bad in [
+            "",
+            "abc",
+            "ab.cd",
+            &text[1..],
+            &text[..96],
+            &format!("{text}0"),
+            &text.replace("ab", "xy"),
+        ] {
             assert!(Code::parse(bad).is_err(), "{bad}");
         }
     }

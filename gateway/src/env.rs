@@ -34,14 +34,23 @@ pub struct Env {
 impl Env {
     /// The machine's own clock and random bytes.
     pub fn real() -> Self {
-        Self::new(Arc::new(SystemClock { start: Instant::now() }), Arc::new(SystemRng))
+        Self::new(
+            Arc::new(SystemClock {
+                start: Instant::now(),
+            }),
+            Arc::new(SystemRng),
+        )
     }
 
     /// With a given clock and source.
     pub fn new(clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Self {
         let mut boot = [0; 8];
         rng.fill(&mut boot);
-        Self { clock, rng, boot: boot.into() }
+        Self {
+            clock,
+            rng,
+            boot: boot.into(),
+        }
     }
 
     /// `N` random bytes.
@@ -57,9 +66,14 @@ struct SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where this program reads the wall clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where this program reads the wall clock"
+    )]
     fn wall(&self) -> Timestamp {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
     }
 
@@ -71,8 +85,14 @@ impl Clock for SystemClock {
 struct SystemRng;
 
 impl Rng for SystemRng {
-    #[expect(clippy::disallowed_methods, reason = "the one place where this program takes random bytes")]
-    #[expect(clippy::panic, reason = "without random bytes nothing here may go on: salts, nonces and beats would repeat")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where this program takes random bytes"
+    )]
+    #[expect(
+        clippy::panic,
+        reason = "without random bytes nothing here may go on: salts, nonces and beats would repeat"
+    )]
     fn fill(&self, out: &mut [u8]) {
         if let Err(error) = getrandom::fill(out) {
             panic!("the system gives no random bytes: {error}");

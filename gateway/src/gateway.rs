@@ -56,7 +56,14 @@ pub struct Latency {
 impl Gateway {
     /// Puts the parts together.
     pub fn new(env: Env, store: Store, journal: Journal, site: Site, max_bytes: u64) -> Arc<Self> {
-        Arc::new(Self { env, store, journal, max_bytes, site: Mutex::new(site), live: Mutex::new(Live::default()) })
+        Arc::new(Self {
+            env,
+            store,
+            journal,
+            max_bytes,
+            site: Mutex::new(site),
+            live: Mutex::new(Live::default()),
+        })
     }
 
     /// What the gateway knows. Never held across a wait.
@@ -76,8 +83,15 @@ impl Gateway {
     }
 
     /// Makes events durable, in order.
-    pub async fn record_events(&self, events: impl IntoIterator<Item = Event>) -> Result<Committed, JournalError> {
-        self.record(Commit { events: events.into_iter().map(Draft::from).collect(), effects: Vec::new() }).await
+    pub async fn record_events(
+        &self,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Result<Committed, JournalError> {
+        self.record(Commit {
+            events: events.into_iter().map(Draft::from).collect(),
+            effects: Vec::new(),
+        })
+        .await
     }
 
     /// Takes note of a message that is not acted on.
@@ -108,7 +122,8 @@ impl Gateway {
 impl Live {
     /// Remembers one latency.
     pub fn latency(&mut self, elapsed: std::time::Duration) {
-        self.latencies.push_back(u32::try_from(elapsed.as_micros()).unwrap_or(u32::MAX));
+        self.latencies
+            .push_back(u32::try_from(elapsed.as_micros()).unwrap_or(u32::MAX));
         while self.latencies.len() > LATENCIES {
             self.latencies.pop_front();
         }
@@ -118,7 +133,15 @@ impl Live {
     pub fn latency_ms(&self) -> Latency {
         let mut sorted: Vec<u32> = self.latencies.iter().copied().collect();
         sorted.sort_unstable();
-        let at = |percent: usize| sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).map_or(0.0, |us| f64::from(*us) / 1000.0);
-        Latency { p50: at(50), p99: at(99), n: sorted.len() }
+        let at = |percent: usize| {
+            sorted
+                .get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
+                .map_or(0.0, |us| f64::from(*us) / 1000.0)
+        };
+        Latency {
+            p50: at(50),
+            p99: at(99),
+            n: sorted.len(),
+        }
     }
 }

@@ -78,25 +78,44 @@ impl Home {
 
     /// The root of the site bus, made at the first call. It never leaves the box.
     pub fn site_bus_root(&self) -> anyhow::Result<Root> {
-        Ok(Root::load_or_create(&self.dir.join("site-bus"), RootKind::SiteBus)?)
+        Ok(Root::load_or_create(
+            &self.dir.join("site-bus"),
+            RootKind::SiteBus,
+        )?)
     }
 
     /// TLS towards the server: its root, our certificate.
     pub fn uplink_tls(&self) -> anyhow::Result<Arc<rustls::ClientConfig>> {
-        let key = String::from_utf8(files::read_private(&self.uplink_key())?).context("uplink.key is not text")?;
+        let key = String::from_utf8(files::read_private(&self.uplink_key())?)
+            .context("uplink.key is not text")?;
         let chain = files::read_text(&self.uplink_certificate())?;
         let root = files::read_text(&self.uplink_root())?;
-        Ok(tls::client(&root, Some(tls::Identity { chain_pem: &chain, key_pem: &key }))?)
+        Ok(tls::client(
+            &root,
+            Some(tls::Identity {
+                chain_pem: &chain,
+                key_pem: &key,
+            }),
+        )?)
     }
 
     /// Keeps a second `run` out for as long as the file lives.
     pub fn lock(&self) -> anyhow::Result<File> {
         let path = self.dir.join("run.lock");
-        let file = File::options().create(true).append(true).open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => bail!("another `sekisho-gateway run` works in {}", self.dir.display()),
-            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+            Err(TryLockError::WouldBlock) => bail!(
+                "another `sekisho-gateway run` works in {}",
+                self.dir.display()
+            ),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
         }
     }
 }

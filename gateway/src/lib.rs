@@ -28,6 +28,7 @@ pub mod run;
 pub mod site;
 pub mod site_bus;
 pub mod status;
+mod status_text;
 pub mod store;
 #[cfg(test)]
 mod tests;

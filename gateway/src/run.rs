@@ -28,20 +28,39 @@ const PRUNE_EVERY: Duration = Duration::from_mins(10);
 ///
 /// When a part cannot start or ends by itself: the caller exits and its supervisor starts anew. The database is always
 /// left consistent.
-pub async fn run(home: &Home, config: &Config, env: Env, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    home: &Home,
+    config: &Config,
+    env: Env,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let _lock = home.lock()?;
     let store = Store::open(&home.database()).await?;
     let gateway = open(home, config, env, store).await?;
     started(&gateway).await?;
 
-    let (bus, bus_events) = SiteBus::start(&gateway, home, &config.site_bus).await.context("the site bus cannot start")?;
-    let (uplink, uplink_events) = Uplink::start(&gateway, &bus, home.seal_key()?, home.uplink_tls()?, &config.uplink);
+    let (bus, bus_events) = SiteBus::start(&gateway, home, &config.site_bus)
+        .await
+        .context("the site bus cannot start")?;
+    let (uplink, uplink_events) = Uplink::start(
+        &gateway,
+        &bus,
+        home.seal_key()?,
+        home.uplink_tls()?,
+        &config.uplink,
+    );
     let (bus_stop, rest_stop) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&bus).run(bus_events, bus_stop.clone()));
     tasks.spawn(uplink.run(uplink_events, rest_stop.clone()));
-    tasks.spawn(status::write_every_second(Arc::clone(&gateway), home.clone(), config.site_bus.host.clone(), rest_stop.clone()));
+    tasks.spawn(status::write_every_second(
+        Arc::clone(&gateway),
+        home.clone(),
+        config.site_bus.host.clone(),
+        rest_stop.clone(),
+    ));
     tasks.spawn(prune(Arc::clone(&gateway), rest_stop.clone()));
+    tasks.spawn(watch_journal(Arc::clone(&gateway), bus_stop.clone()));
 
     let failed = tokio::select! {
         () = stop.cancelled() => None,
@@ -62,15 +81,32 @@ pub async fn run(home: &Home, config: &Config, env: Env, stop: CancellationToken
     let store = gateway.store.clone();
     drop((gateway, bus));
     store.close().await;
-    recorded.and(sealed).context("what was there could not be sealed")?;
+    recorded
+        .and(sealed)
+        .context("what was there could not be sealed")?;
     failed.map_or(Ok(()), Err)
 }
 
 /// Puts the state together from the database. Seals at once what an earlier run left unsealed.
-async fn open(home: &Home, config: &Config, env: Env, store: Store) -> anyhow::Result<Arc<Gateway>> {
+async fn open(
+    home: &Home,
+    config: &Config,
+    env: Env,
+    store: Store,
+) -> anyhow::Result<Arc<Gateway>> {
     let identity = store.identity().await?;
-    let limits = Limits { max_bytes: config.journal.max_bytes(), ..Limits::default() };
-    let journal = Journal::start(&store, &identity, home.seal_key()?, Arc::clone(&env.clock), limits).await?;
+    let limits = Limits {
+        max_bytes: config.journal.max_bytes(),
+        ..Limits::default()
+    };
+    let journal = Journal::start(
+        &store,
+        &identity,
+        home.seal_key()?,
+        Arc::clone(&env.clock),
+        limits,
+    )
+    .await?;
     let site = Site::new(env.clone(), identity, store.load().await?)?;
     Ok(Gateway::new(env, store, journal, site, limits.max_bytes))
 }
@@ -79,12 +115,20 @@ async fn started(gateway: &Gateway) -> anyhow::Result<()> {
     let view = gateway.journal.view();
     let (event, policy) = {
         let site = gateway.site();
-        let body = GatewayStarted { software: env!("CARGO_PKG_VERSION").to_owned(), last_seal: view.last_seal };
+        let body = GatewayStarted {
+            software: env!("CARGO_PKG_VERSION").to_owned(),
+            last_seal: view.last_seal,
+        };
         // The policy of a box that has never seen a snapshot has to be announced like any other.
         let first = (view.last_seq == 0).then(|| site.policy_activated());
-        (site.event(EventCode::GatewayStarted).with_body(&body), first)
+        (
+            site.event(EventCode::GatewayStarted).with_body(&body),
+            first,
+        )
     };
-    gateway.record_events([event].into_iter().chain(policy)).await?;
+    gateway
+        .record_events([event].into_iter().chain(policy))
+        .await?;
     Ok(())
 }
 
@@ -96,6 +140,17 @@ async fn prune(gateway: Arc<Gateway>, stop: CancellationToken) -> anyhow::Result
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(PRUNE_EVERY) => {}
+        }
+    }
+}
+
+/// Without its writer a gateway records nothing: it must end and be started anew, not go on refusing.
+async fn watch_journal(gateway: Arc<Gateway>, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut journal = gateway.journal.watch();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            changed = journal.changed() => changed.context("the journal's writer ended")?,
         }
     }
 }

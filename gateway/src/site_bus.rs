@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sekisho_bus::{AckToken, Acl, Broker, BrokerConfig, BrokerTls, Client, ClientConfig, Event as BusEvent, Message, Sessions};
+use sekisho_bus::{
+    AckToken, Acl, Broker, BrokerConfig, BrokerTls, Client, ClientConfig, Event as BusEvent,
+    Message, Sessions,
+};
 use sekisho_certs::{Profile, Revoked, Root, tls};
 use sekisho_domain::ids::{DeviceId, Identity};
 use sekisho_domain::wire::body::{DeviceEnrolled, DeviceRevoked};
@@ -38,11 +41,19 @@ type Pending = oneshot::Receiver<Result<Committed, JournalError>>;
 
 impl SiteBus {
     /// Starts the broker and our client. The events go to [`SiteBus::run`].
-    pub async fn start(gateway: &Arc<Gateway>, home: &Home, config: &config::SiteBus) -> anyhow::Result<(Arc<Self>, mpsc::Receiver<BusEvent>)> {
+    pub async fn start(
+        gateway: &Arc<Gateway>,
+        home: &Home,
+        config: &config::SiteBus,
+    ) -> anyhow::Result<(Arc<Self>, mpsc::Receiver<BusEvent>)> {
         let root = home.site_bus_root()?;
         let now = gateway.env.clock.wall();
         let id = gateway.site().identity().gateway;
-        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned(), config.host.clone()];
+        let names = vec![
+            "127.0.0.1".to_owned(),
+            "localhost".to_owned(),
+            config.host.clone(),
+        ];
         let server = root.issue(&Profile::Broker { id: id.0, names }, now.0)?;
         let tls = BrokerTls {
             root_pem: root.cert_pem().to_owned(),
@@ -51,27 +62,64 @@ impl SiteBus {
             key_pem: server.key_pem,
         };
         let acl = Acl::site_bus(id, &gateway.store.observers(now).await?);
-        let broker_config = BrokerConfig { bind: config.bind, port: config.port, username_as_client_id: true, ..BrokerConfig::new(home.broker(), tls, acl) };
+        let broker_config = BrokerConfig {
+            bind: config.bind,
+            port: config.port,
+            username_as_client_id: true,
+            ..BrokerConfig::new(home.broker(), tls, acl)
+        };
         let broker = Broker::start(broker_config).await?;
         gateway.live().site_bus_port = broker.port();
 
         let ours = root.issue(&Profile::Gateway(id), now.0)?;
-        let identity = tls::Identity { chain_pem: &ours.certificate.pem, key_pem: &ours.key_pem };
-        let host = if config.bind.is_unspecified() { "127.0.0.1".to_owned() } else { config.bind.to_string() };
-        let host = if config.bind.is_loopback() || config.bind.is_unspecified() { host } else { config.host.clone() };
+        let identity = tls::Identity {
+            chain_pem: &ours.certificate.pem,
+            key_pem: &ours.key_pem,
+        };
+        let host = if config.bind.is_unspecified() {
+            "127.0.0.1".to_owned()
+        } else {
+            config.bind.to_string()
+        };
+        let host = if config.bind.is_loopback() || config.bind.is_unspecified() {
+            host
+        } else {
+            config.host.clone()
+        };
         let client_config = ClientConfig {
             subscriptions: vec![bus_gateway_filter()],
             keep_alive_s: 5,
-            retry: sekisho_bus::Retry { min: Duration::from_millis(100), max: Duration::from_secs(1), ..Default::default() },
-            ..ClientConfig::new(host, broker.port(), tls::client(root.cert_pem(), Some(identity))?, Identity::Gateway(id).to_string())
+            retry: sekisho_bus::Retry {
+                min: Duration::from_millis(100),
+                max: Duration::from_secs(1),
+                ..Default::default()
+            },
+            ..ClientConfig::new(
+                host,
+                broker.port(),
+                tls::client(root.cert_pem(), Some(identity))?,
+                Identity::Gateway(id).to_string(),
+            )
         };
         let (client, events) = Client::start(client_config);
-        Ok((Arc::new(Self { gateway: Arc::clone(gateway), root, broker, client }), events))
+        Ok((
+            Arc::new(Self {
+                gateway: Arc::clone(gateway),
+                root,
+                broker,
+                client,
+            }),
+            events,
+        ))
     }
 
     /// Serves until `stop`. Beats, messages and wishes of other processes each have a task of their own, so that none waits
     /// for another.
-    pub async fn run(self: Arc<Self>, mut events: mpsc::Receiver<BusEvent>, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(
+        self: Arc<Self>,
+        mut events: mpsc::Receiver<BusEvent>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         let beats = tokio::spawn(Arc::clone(&self).beats(stop.clone()));
         let wishes = tokio::spawn(Arc::clone(&self).wishes(stop.clone()));
         loop {
@@ -93,8 +141,15 @@ impl SiteBus {
 
     /// Sends a release; false when it could not be handed to the broker.
     pub async fn release(&self, release: &Release) -> bool {
-        let topic = Bus { device: release.lock, leg: Leg::Unlock }.to_string();
-        self.client.publish(&topic, release.message.clone(), false, Some(EXPIRY_S)).await.is_ok()
+        let topic = Bus {
+            device: release.lock,
+            leg: Leg::Unlock,
+        }
+        .to_string();
+        self.client
+            .publish(&topic, release.message.clone(), false, Some(EXPIRY_S))
+            .await
+            .is_ok()
     }
 
     async fn message(self: &Arc<Self>, message: Message) {
@@ -109,14 +164,19 @@ impl SiteBus {
             Leg::Read => self.read(topic.device, message, received).await,
             Leg::Input => self.input(topic.device, message).await,
             Leg::UpBeat => {
-                let told = self.gateway.site().device_beat(topic.device, &message.payload);
+                let told = self
+                    .gateway
+                    .site()
+                    .device_beat(topic.device, &message.payload);
                 match told {
                     Ok(draft) => self.note(draft.into_iter().map(|draft| draft.event)).await,
                     Err(why) => self.gateway.ignore(why),
                 }
                 self.client.ack(message.ack).await;
             }
-            Leg::Unlock | Leg::Answer | Leg::Mode | Leg::DownBeat => self.ignored("a message of our own side", message.ack).await,
+            Leg::Unlock | Leg::Answer | Leg::Mode | Leg::DownBeat => {
+                self.ignored("a message of our own side", message.ack).await;
+            }
         }
     }
 
@@ -137,18 +197,34 @@ impl SiteBus {
             }
             ReadOutcome::Decided(mut plan) => {
                 // Queued here, in the order of reception; the wait for the disk is not ours.
-                let pending = self.gateway.journal.submit(std::mem::take(&mut plan.commit)).await;
+                let pending = self
+                    .gateway
+                    .journal
+                    .submit(std::mem::take(&mut plan.commit))
+                    .await;
                 let bus = Arc::clone(self);
-                tokio::spawn(async move { bus.finish_read(device, *plan, pending, received, message.ack).await });
+                tokio::spawn(async move {
+                    bus.finish_read(device, *plan, pending, received, message.ack)
+                        .await;
+                });
             }
         }
     }
 
     /// The record first; the lock and the answer only when it is durable. The way out is free in any case.
-    async fn finish_read(&self, device: DeviceId, plan: Plan, pending: Result<Pending, JournalError>, received: Instant, ack: AckToken) {
+    async fn finish_read(
+        &self,
+        device: DeviceId,
+        plan: Plan,
+        pending: Result<Pending, JournalError>,
+        received: Instant,
+        ack: AckToken,
+    ) {
         match wait(pending).await {
             Ok(_) => {
-                self.gateway.site().recorded(&plan.undo, plan.answer.clone());
+                self.gateway
+                    .site()
+                    .recorded(&plan.undo, plan.answer.clone());
                 if let Some(release) = &plan.release {
                     self.send_release(release, received).await;
                 }
@@ -171,7 +247,12 @@ impl SiteBus {
             self.gateway.live().latency(received.elapsed());
         } else {
             let event = self.gateway.site().event(EventCode::DoorLockFault);
-            let event = Event { door: Some(release.door), device: Some(release.lock), correlation: Some(release.correlation), ..event };
+            let event = Event {
+                door: Some(release.door),
+                device: Some(release.lock),
+                correlation: Some(release.correlation),
+                ..event
+            };
             self.note([event]).await;
         }
     }
@@ -188,7 +269,12 @@ impl SiteBus {
         }
     }
 
-    async fn finish_input(&self, undo: Undo, pending: Result<Pending, JournalError>, ack: AckToken) {
+    async fn finish_input(
+        &self,
+        undo: Undo,
+        pending: Result<Pending, JournalError>,
+        ack: AckToken,
+    ) {
         match wait(pending).await {
             Ok(_) => self.gateway.site().input_recorded(&undo),
             Err(error) => {
@@ -200,8 +286,16 @@ impl SiteBus {
     }
 
     async fn answer(&self, device: DeviceId, answer: Vec<u8>) {
-        let topic = Bus { device, leg: Leg::Answer }.to_string();
-        if let Err(error) = self.client.publish(&topic, answer, false, Some(EXPIRY_S)).await {
+        let topic = Bus {
+            device,
+            leg: Leg::Answer,
+        }
+        .to_string();
+        if let Err(error) = self
+            .client
+            .publish(&topic, answer, false, Some(EXPIRY_S))
+            .await
+        {
             tracing::warn!(%error, "an answer could not be sent");
         }
     }
@@ -235,18 +329,31 @@ impl SiteBus {
                 (site.beat(), site.device_ids(), site.tick())
             };
             for device in devices {
-                let topic = Bus { device, leg: Leg::DownBeat }.to_string();
+                let topic = Bus {
+                    device,
+                    leg: Leg::DownBeat,
+                }
+                .to_string();
                 // Without a connection there is nobody to hear it, and reads will be stale by themselves.
-                let _ = self.client.publish(&topic, beat.clone(), false, Some(EXPIRY_S)).await;
+                let _ = self
+                    .client
+                    .publish(&topic, beat.clone(), false, Some(EXPIRY_S))
+                    .await;
             }
             let space = self.gateway.watch_space();
-            self.note(drafts.into_iter().map(|draft| draft.event).chain(space)).await;
+            self.note(drafts.into_iter().map(|draft| draft.event).chain(space))
+                .await;
         }
     }
 
     /// Records what `device issue` and `device revoke` wrote, and admits and expels observers.
     async fn wishes(self: Arc<Self>, stop: CancellationToken) {
-        let mut observers = self.gateway.store.observers(self.gateway.env.clock.wall()).await.unwrap_or_default();
+        let mut observers = self
+            .gateway
+            .store
+            .observers(self.gateway.env.clock.wall())
+            .await
+            .unwrap_or_default();
         loop {
             if let Err(error) = self.grant_wishes(&mut observers).await {
                 tracing::error!(%error, "a change of the devices is tried again");
@@ -265,7 +372,11 @@ impl SiteBus {
                 DeviceChange::Revoke(device) => self.revoke(device).await?,
             }
         }
-        let now = self.gateway.store.observers(self.gateway.env.clock.wall()).await?;
+        let now = self
+            .gateway
+            .store
+            .observers(self.gateway.env.clock.wall())
+            .await?;
         if now != *observers {
             let id = self.gateway.site().identity().gateway;
             self.broker.set_acl(&Acl::site_bus(id, &now)).await?;
@@ -276,10 +387,29 @@ impl SiteBus {
 
     /// Recorded first, admitted then.
     async fn enrol(&self, device: Device) -> anyhow::Result<()> {
-        let body = DeviceEnrolled { device: device.id, kind: device.kind, door: device.door, direction: device.direction, certificate: device.fingerprint };
-        let event = self.gateway.site().event(EventCode::DeviceEnrolled).with_body(&body);
-        let event = Event { door: Some(device.door), device: Some(device.id), ..event };
-        self.gateway.record(Commit { events: vec![event.into()], effects: vec![Effect::DeviceRecorded(device.id)] }).await?;
+        let body = DeviceEnrolled {
+            device: device.id,
+            kind: device.kind,
+            door: device.door,
+            direction: device.direction,
+            certificate: device.fingerprint,
+        };
+        let event = self
+            .gateway
+            .site()
+            .event(EventCode::DeviceEnrolled)
+            .with_body(&body);
+        let event = Event {
+            door: Some(device.door),
+            device: Some(device.id),
+            ..event
+        };
+        self.gateway
+            .record(Commit {
+                events: vec![event.into()],
+                effects: vec![Effect::DeviceRecorded(device.id)],
+            })
+            .await?;
         self.gateway.site().admit(device);
         Ok(())
     }
@@ -287,10 +417,25 @@ impl SiteBus {
     /// Shut out first, recorded then.
     async fn revoke(&self, device: Device) -> anyhow::Result<()> {
         self.gateway.site().dismiss(device.id);
-        self.broker.set_crl(&crl(&self.gateway, &self.root).await?, Sessions::Cut).await?;
-        let event = self.gateway.site().event(EventCode::DeviceRevoked).with_body(&DeviceRevoked { device: device.id });
-        let event = Event { door: Some(device.door), device: Some(device.id), ..event };
-        self.gateway.record(Commit { events: vec![event.into()], effects: vec![Effect::DeviceRevoked(device.id)] }).await?;
+        self.broker
+            .set_crl(&crl(&self.gateway, &self.root).await?, Sessions::Cut)
+            .await?;
+        let event = self
+            .gateway
+            .site()
+            .event(EventCode::DeviceRevoked)
+            .with_body(&DeviceRevoked { device: device.id });
+        let event = Event {
+            door: Some(device.door),
+            device: Some(device.id),
+            ..event
+        };
+        self.gateway
+            .record(Commit {
+                events: vec![event.into()],
+                effects: vec![Effect::DeviceRevoked(device.id)],
+            })
+            .await?;
         Ok(())
     }
 }
@@ -298,7 +443,13 @@ impl SiteBus {
 /// The revocation list of the site bus as the database has it now.
 async fn crl(gateway: &Gateway, root: &Root) -> anyhow::Result<String> {
     let revoked = gateway.store.revoked_certificates().await?;
-    let lines: Vec<Revoked> = revoked.into_iter().map(|(serial, at)| Revoked { serial, at_ms: at.0 }).collect();
+    let lines: Vec<Revoked> = revoked
+        .into_iter()
+        .map(|(serial, at)| Revoked {
+            serial,
+            at_ms: at.0,
+        })
+        .collect();
     Ok(root.crl(&lines, lines.len() as u64 + 1, gateway.env.clock.wall().0)?)
 }
 

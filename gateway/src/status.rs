@@ -98,7 +98,10 @@ pub struct DeviceLine {
 pub async fn read(home: &Home, store: &Store, now: Timestamp) -> anyhow::Result<Status> {
     let identity = store.identity().await?;
     let live = running(home, now);
-    let online = live.as_ref().map(|live| live.online.clone()).unwrap_or_default();
+    let online = live
+        .as_ref()
+        .map(|live| live.online.clone())
+        .unwrap_or_default();
     let devices = store.devices().await?.into_iter().map(|device| DeviceLine {
         id: device.id,
         door: device.door,
@@ -139,7 +142,12 @@ fn running(home: &Home, now: Timestamp) -> Option<Running> {
 }
 
 /// Writes the file until `stop`. A plain file without fsync: it must cost the disk nothing.
-pub(crate) async fn write_every_second(gateway: Arc<Gateway>, home: Home, host: String, stop: CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn write_every_second(
+    gateway: Arc<Gateway>,
+    home: Home,
+    host: String,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     loop {
         if let Err(error) = write(&gateway, &home, &host) {
             tracing::warn!(%error, "run.json cannot be written");
@@ -154,7 +162,12 @@ pub(crate) async fn write_every_second(gateway: Arc<Gateway>, home: Home, host: 
 fn write(gateway: &Gateway, home: &Home, host: &str) -> anyhow::Result<()> {
     let temporary = home.run_file().with_extension("json.new");
     let text = serde_json::to_vec(&snapshot(gateway, host))?;
-    let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut file = std::fs::File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
     std::io::Write::write_all(&mut file, &text)?;
     std::fs::rename(&temporary, home.run_file())?;
     Ok(())
@@ -163,7 +176,13 @@ fn write(gateway: &Gateway, home: &Home, host: &str) -> anyhow::Result<()> {
 fn snapshot(gateway: &Gateway, host: &str) -> Running {
     let (now, tier, stale_s, issued_at, views) = {
         let site = gateway.site();
-        (site.now(), site.tier(), site.stale_s(), site.index().issued_at, site.device_views())
+        (
+            site.now(),
+            site.tier(),
+            site.stale_s(),
+            site.index().issued_at,
+            site.device_views(),
+        )
     };
     let live = gateway.live();
     Running {
@@ -191,8 +210,16 @@ fn snapshot(gateway: &Gateway, host: &str) -> Running {
         .to_owned(),
         clock_err_ms: now.err_ms,
         latency_ms: serde_json::to_value(live.latency_ms()).unwrap_or_default(),
-        online: views.into_iter().filter(|view| view.online).map(|view| view.id).collect(),
-        ignored: live.ignored.iter().map(|(why, n)| ((*why).to_owned(), *n)).collect(),
+        online: views
+            .into_iter()
+            .filter(|view| view.online)
+            .map(|view| view.id)
+            .collect(),
+        ignored: live
+            .ignored
+            .iter()
+            .map(|(why, n)| ((*why).to_owned(), *n))
+            .collect(),
     }
 }
 

@@ -9,6 +9,7 @@ use sekisho_domain::ids::EventId;
 use sekisho_domain::time::{ClockState, Reading, Timestamp};
 use sekisho_domain::wire::Bytes8;
 use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::store::Db;
@@ -58,6 +59,8 @@ pub struct App {
     pub boot: Bytes8,
     /// Wakes live pages.
     pub live: broadcast::Sender<Live>,
+    /// The server stops: live pages end, since nothing else would end them.
+    pub stopping: CancellationToken,
     /// Wakes the sequencer: something waits in `log_pending`.
     pub pending: Notify,
     /// Wakes the job that makes snapshots and revocation lists.
@@ -94,6 +97,7 @@ impl App {
             mailer,
             boot: boot.into(),
             live: broadcast::channel(256).0,
+            stopping: CancellationToken::new(),
             pending: Notify::new(),
             facts_changed: Notify::new(),
             sequenced: Notify::new(),

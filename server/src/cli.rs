@@ -55,7 +55,7 @@ Examples:
   sekisho token create --name demo           a token for the API
   sekisho evidence export --site sit_01j… --out 2026.evb
 
-Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 refused, 2 wrong usage, 3 failed.";
+Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 failed.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -176,7 +176,10 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    log_to_stderr(&config);
+    if let Err(error) = log_to_stderr(&config) {
+        eprintln!("{error}");
+        return ExitCode::from(2);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -206,15 +209,14 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn log_to_stderr(config: &Config) {
-    let filter =
-        tracing_subscriber::EnvFilter::try_new(&config.log.level).unwrap_or_else(|error| {
-            eprintln!(
-                "log.level = {:?} is not understood ({error}); using info",
-                config.log.level
-            );
-            tracing_subscriber::EnvFilter::new("info")
-        });
+/// Fails with the sentence that names the key, its value and the cure.
+fn log_to_stderr(config: &Config) -> Result<(), String> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log.level).map_err(|_| {
+        format!(
+            "log.level = {:?} cannot work: write error, warn, info, debug or trace, or one per module as in \"warn,sekisho_server=debug\"",
+            config.log.level
+        )
+    })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -223,6 +225,7 @@ fn log_to_stderr(config: &Config) {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
     }
+    Ok(())
 }
 
 async fn execute(command: Command, config: Config) -> Result<(), FlowError> {
@@ -239,7 +242,7 @@ async fn execute(command: Command, config: Config) -> Result<(), FlowError> {
         }
         Command::SetupLink => println!("{}", create_setup_link(&*open(config).await?).await?),
         Command::SignInLink { person } => {
-            println!("{}", sign_in_link_for(&*open(config).await?, person).await?)
+            println!("{}", sign_in_link_for(&*open(config).await?, person).await?);
         }
         Command::Gateway(GatewayCommand::Add { site }) => {
             let added = add_gateway(&*open(config).await?, &Actor::system(), site).await?;
@@ -280,7 +283,7 @@ async fn execute(command: Command, config: Config) -> Result<(), FlowError> {
             println!("{}", made.secret);
         }
         Command::Evidence(EvidenceCommand::Export { site, out, nonce }) => {
-            export(&*open(config).await?, site, &out, nonce).await?
+            export(&*open(config).await?, site, &out, nonce).await?;
         }
     }
     Ok(())

@@ -73,6 +73,7 @@ pub async fn serve(
     around: Surroundings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let _lock = lock(&config)?;
     let pages = listen("http.listen", config.http.listen).await?;
     config.http.listen = pages.local_addr()?;
     let machines = listen("machines.listen", config.machines.listen).await?;
@@ -112,8 +113,20 @@ pub async fn serve(
     tracing::info!(http = %running.http, machines = %running.machines, uplink = running.uplink, database = app.db.engine(), url = app.config.public_url(), "serving");
     stop.cancelled().await;
     tracing::info!("stopping");
+    app.stopping.cancel();
     goodbye(&path, &tasks).await;
     Ok(())
+}
+
+/// One server for one data directory. The lock ends with the process, however it ends; what an earlier one left is removed.
+fn lock(config: &Config) -> anyhow::Result<std::fs::File> {
+    files::create_private_dir(&config.data_dir)?;
+    let path = config.data_dir.join("serve.lock");
+    let file = std::fs::File::create(&path).with_context(|| path.display().to_string())?;
+    file.try_lock()
+        .with_context(|| format!("another server runs on {}", config.data_dir.display()))?;
+    let _ = std::fs::remove_file(Running::path(config));
+    Ok(file)
 }
 
 async fn goodbye(path: &Path, tasks: &TaskTracker) {
@@ -162,9 +175,12 @@ async fn uplink(
         Acl::uplink(&[server]),
     );
     (broker.bind, broker.port) = (config.listen.ip(), config.listen.port());
-    let broker = Broker::start(broker)
-        .await
-        .context("starting the uplink broker")?;
+    let broker = Broker::start(broker).await.with_context(|| {
+        format!(
+            "the uplink broker does not start with uplink.listen = \"{}\"; change it or end what listens there",
+            config.listen
+        )
+    })?;
     let port = broker.port();
     tasks.spawn(jobs::crl::run(Arc::clone(app), broker, stop.clone()));
     let own = if config.listen.ip().is_unspecified() {
@@ -236,8 +252,11 @@ fn serve_pages(
         &app.config.http.tls_key_file,
     ) {
         let (chain, key) = (
-            files::read_text(cert)?,
-            String::from_utf8(files::read_private(key)?).context("http.tls_key_file is not PEM")?,
+            files::read_text(cert).context("http.tls_cert_file cannot be used")?,
+            String::from_utf8(
+                files::read_private(key).context("http.tls_key_file cannot be used")?,
+            )
+            .context("http.tls_key_file is not PEM")?,
         );
         let tls = tls::public_server(tls::Identity {
             chain_pem: &chain,

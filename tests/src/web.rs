@@ -49,7 +49,13 @@ impl Web {
 
     /// A request.
     pub fn ask(&self, method: Method, path: impl Into<String>) -> Asking {
-        Asking { router: self.router.clone(), method, path: path.into(), headers: Vec::new(), body: Vec::new() }
+        Asking {
+            router: self.router.clone(),
+            method,
+            path: path.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
     }
 
     /// A GET.
@@ -59,16 +65,32 @@ impl Web {
 
     /// A POST with a JSON body.
     pub fn post(&self, path: impl Into<String>, body: &Value) -> Asking {
-        let mut asking = self.ask(Method::POST, path).header("content-type", "application/json");
+        let mut asking = self
+            .ask(Method::POST, path)
+            .header("content-type", "application/json");
         asking.body = body.to_string().into_bytes();
         asking
     }
 
     /// A POST with a form.
     pub fn form(&self, path: impl Into<String>, fields: &[(&str, &str)]) -> Asking {
-        let escape = |text: &str| text.bytes().fold(String::new(), |out, b| if b.is_ascii_alphanumeric() { out + &char::from(b).to_string() } else { out + &format!("%{b:02X}") });
-        let body: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
-        let mut asking = self.ask(Method::POST, path).header("content-type", "application/x-www-form-urlencoded").header("sec-fetch-site", "same-origin");
+        let escape = |text: &str| {
+            text.bytes().fold(String::new(), |out, b| {
+                if b.is_ascii_alphanumeric() {
+                    out + &char::from(b).to_string()
+                } else {
+                    out + &format!("%{b:02X}")
+                }
+            })
+        };
+        let body: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", escape(value)))
+            .collect();
+        let mut asking = self
+            .ask(Method::POST, path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin");
         asking.body = body.join("&").into_bytes();
         asking
     }
@@ -110,21 +132,33 @@ impl Asking {
 
     /// Sends it.
     pub async fn send(self) -> Answer {
-        let mut request = Request::builder().method(self.method).uri(&self.path).header(header::HOST, "127.0.0.1");
+        let mut request = Request::builder()
+            .method(self.method)
+            .uri(&self.path)
+            .header(header::HOST, "127.0.0.1");
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let response = self.router.oneshot(request.body(Body::from(self.body)).unwrap()).await.unwrap();
+        let response = self
+            .router
+            .oneshot(request.body(Body::from(self.body)).unwrap())
+            .await
+            .unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
     }
 }
 
 impl Answer {
     /// The body as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("not JSON ({error}): {} {}", self.status, self.text))
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|error| panic!("not JSON ({error}): {} {}", self.status, self.text))
     }
 
     /// The body as JSON, where the status is the expected one.
@@ -138,14 +172,27 @@ impl Answer {
         let it = self.expect(status);
         assert_eq!(self.headers["content-type"], "application/problem+json");
         assert_eq!(it["status"], status);
-        assert!(!it["title"].as_str().unwrap().is_empty() && !it["request_id"].as_str().unwrap().is_empty(), "{it}");
-        assert_eq!(it["request_id"].as_str().unwrap(), self.headers["x-request-id"].to_str().unwrap());
+        assert!(
+            !it["title"].as_str().unwrap().is_empty()
+                && !it["request_id"].as_str().unwrap().is_empty(),
+            "{it}"
+        );
+        assert_eq!(
+            it["request_id"].as_str().unwrap(),
+            self.headers["x-request-id"].to_str().unwrap()
+        );
         it["code"].as_str().unwrap().to_owned()
     }
 
     /// `name=value` of the first cookie that was set.
     pub fn set_cookie(&self) -> String {
-        self.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+        self.headers["set-cookie"]
+            .to_str()
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned()
     }
 
     /// Where it leads.

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use sekisho_domain::ids::DeviceId;
 use sekisho_domain::wire::Bytes8;
+use sekisho_domain::wire::VERSION;
 use sekisho_domain::wire::bus::{DeviceBeat, MESSAGE_MAX};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
-use sekisho_domain::wire::VERSION;
 
 use super::Site;
 use super::noise::Noise;
@@ -57,39 +57,56 @@ pub struct DeviceView {
 
 impl DeviceState {
     pub(super) fn new(device: Device) -> Self {
-        Self { device, beat: None, online: false, noise: Noise::default(), messages: VecDeque::new() }
+        Self {
+            device,
+            beat: None,
+            online: false,
+            noise: Noise::default(),
+            messages: VecDeque::new(),
+        }
     }
 
     pub(super) fn view(&self) -> DeviceView {
-        DeviceView { id: self.device.id, online: self.online }
+        DeviceView {
+            id: self.device.id,
+            online: self.online,
+        }
     }
 
-    pub(super) fn seen(&self, boot: &Bytes8, n: u64) -> Seen {
-        let of_boot = || self.messages.iter().filter(|message| message.0 == *boot);
+    pub(super) fn seen(&self, boot: Bytes8, n: u64) -> Seen {
+        let of_boot = || self.messages.iter().filter(|message| message.0 == boot);
         match of_boot().find(|message| message.1 == n) {
             Some((_, _, Message::UnderWay)) => Seen::UnderWay,
             Some((_, _, Message::Done(answer))) => Seen::Before(answer.clone()),
             // Only when the memory is full can a message have been forgotten.
-            None if self.messages.len() >= REMEMBERED && of_boot().any(|message| message.1 > n) => Seen::TooOld,
+            None if self.messages.len() >= REMEMBERED && of_boot().any(|message| message.1 > n) => {
+                Seen::TooOld
+            }
             None => Seen::New,
         }
     }
 
-    pub(super) fn begin(&mut self, boot: &Bytes8, n: u64) {
-        self.messages.push_back((boot.clone(), n, Message::UnderWay));
+    pub(super) fn begin(&mut self, boot: Bytes8, n: u64) {
+        self.messages.push_back((boot, n, Message::UnderWay));
         while self.messages.len() > REMEMBERED {
             self.messages.pop_front();
         }
     }
 
-    pub(super) fn finish(&mut self, boot: &Bytes8, n: u64, answer: Option<Vec<u8>>) {
-        if let Some(message) = self.messages.iter_mut().rev().find(|message| message.0 == *boot && message.1 == n) {
+    pub(super) fn finish(&mut self, boot: Bytes8, n: u64, answer: Option<Vec<u8>>) {
+        if let Some(message) = self
+            .messages
+            .iter_mut()
+            .rev()
+            .find(|message| message.0 == boot && message.1 == n)
+        {
             message.2 = Message::Done(answer);
         }
     }
 
-    pub(super) fn forget(&mut self, boot: &Bytes8, n: u64) {
-        self.messages.retain(|message| message.0 != *boot || message.1 != n);
+    pub(super) fn forget(&mut self, boot: Bytes8, n: u64) {
+        self.messages
+            .retain(|message| message.0 != boot || message.1 != n);
     }
 }
 
@@ -104,16 +121,28 @@ pub(super) struct DoorState {
 
 impl DoorState {
     pub(super) fn new(mono_ms: u64) -> Self {
-        Self { free_until: mono_ms + SETTLE_MS, fire: false, forced: false }
+        Self {
+            free_until: mono_ms + SETTLE_MS,
+            fire: false,
+            forced: false,
+        }
     }
 }
 
 impl Site {
     /// `up/beat`. What to record, or why the message is ignored.
-    pub fn device_beat(&mut self, device: DeviceId, bytes: &[u8]) -> Result<Option<Draft>, &'static str> {
+    pub fn device_beat(
+        &mut self,
+        device: DeviceId,
+        bytes: &[u8],
+    ) -> Result<Option<Draft>, &'static str> {
         let mono = self.env.clock.mono_ms();
-        let state = self.devices.get_mut(&device).ok_or("a beat of an unknown device")?;
-        let beat: DeviceBeat = sekisho_domain::cbor::decode(bytes, MESSAGE_MAX).map_err(|_| "a malformed beat")?;
+        let state = self
+            .devices
+            .get_mut(&device)
+            .ok_or("a beat of an unknown device")?;
+        let beat: DeviceBeat =
+            sekisho_domain::cbor::decode(bytes, MESSAGE_MAX).map_err(|_| "a malformed beat")?;
         if beat.version != VERSION {
             return Err("a beat of an unknown version");
         }
@@ -122,14 +151,21 @@ impl Site {
             return Ok(None);
         }
         let door = state.device.door;
-        Ok(Some(Event { device: Some(device), door: Some(door), ..self.event(EventCode::DeviceOnline) }.into()))
+        Ok(Some(
+            Event {
+                device: Some(device),
+                door: Some(door),
+                ..self.event(EventCode::DeviceOnline)
+            }
+            .into(),
+        ))
     }
 
     /// Brings back an answer of an earlier run.
     pub(super) fn restore_answer(&mut self, answered: Answered) {
         if let Some(state) = self.devices.get_mut(&answered.device) {
-            state.begin(&answered.boot, answered.n);
-            state.finish(&answered.boot, answered.n, answered.answer);
+            state.begin(answered.boot, answered.n);
+            state.finish(answered.boot, answered.n, answered.answer);
         }
     }
 }

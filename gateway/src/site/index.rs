@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use sekisho_domain::access;
+use sekisho_domain::cbor;
 use sekisho_domain::crypto::{CoseError, Digest, Unverified, VerifyingKey};
 use sekisho_domain::ids::{DoorId, GatewayId, GrantId, PassId, SiteId, SubjectId, ZoneId};
 use sekisho_domain::pass::Presented;
@@ -12,7 +13,6 @@ use sekisho_domain::wire::snapshot::{Door, Grant, PassRow, Policy, Snapshot};
 use sekisho_domain::wire::topic::Channel;
 use sekisho_domain::wire::uplink::{Revocation, Revoked};
 use sekisho_domain::wire::{SNAPSHOT_MAX, VERSION, signed};
-use sekisho_domain::cbor;
 
 /// How long a lock is released at a door that no snapshot describes (the way out is free there too), ms.
 const UNKNOWN_DOOR_UNLOCK_MS: u32 = 5_000;
@@ -65,9 +65,21 @@ impl Index {
             pass_keys: keyring.keys_for(Purpose::Pass),
             keyring,
             origin: snapshot.origin,
-            doors: snapshot.doors.into_iter().map(|door| (door.id, door)).collect(),
-            grants: snapshot.grants.into_iter().map(|grant| (grant.id, grant)).collect(),
-            passes: snapshot.passes.into_iter().map(|pass| (pass.id, pass)).collect(),
+            doors: snapshot
+                .doors
+                .into_iter()
+                .map(|door| (door.id, door))
+                .collect(),
+            grants: snapshot
+                .grants
+                .into_iter()
+                .map(|grant| (grant.id, grant))
+                .collect(),
+            passes: snapshot
+                .passes
+                .into_iter()
+                .map(|pass| (pass.id, pass))
+                .collect(),
         }
     }
 
@@ -78,7 +90,13 @@ impl Index {
 
     /// A door; one that no snapshot describes belongs to no zone, so nobody enters and everybody leaves.
     pub fn door(&self, id: DoorId) -> Door {
-        let unknown = || Door { id, zone: ZoneId::NIL, from: None, min_assurance: 0, unlock_ms: UNKNOWN_DOOR_UNLOCK_MS };
+        let unknown = || Door {
+            id,
+            zone: ZoneId::NIL,
+            from: None,
+            min_assurance: 0,
+            unlock_ms: UNKNOWN_DOOR_UNLOCK_MS,
+        };
         self.doors.get(&id).cloned().unwrap_or_else(unknown)
     }
 
@@ -88,12 +106,24 @@ impl Index {
     }
 
     /// What is held about a presented pass.
-    pub fn held(&self, presented: &Presented, revocations: &Revocations, ratchet: Option<(u32, u16)>) -> access::Held<'_> {
+    pub fn held(
+        &self,
+        presented: &Presented,
+        revocations: &Revocations,
+        ratchet: Option<(u32, u16)>,
+    ) -> access::Held<'_> {
         let row = presented.pass().and_then(|pass| self.passes.get(&pass));
         let subject = row.map(|row| row.subject).or_else(|| presented.subject());
         access::Held {
             row,
-            grants: row.map(|row| row.grants.iter().filter_map(|grant| self.grants.get(grant)).collect()).unwrap_or_default(),
+            grants: row
+                .map(|row| {
+                    row.grants
+                        .iter()
+                        .filter_map(|grant| self.grants.get(grant))
+                        .collect()
+                })
+                .unwrap_or_default(),
             revoked: revocations.names(presented.pass(), subject),
             ratchet,
         }
@@ -171,7 +201,13 @@ pub fn open_snapshot(bytes: &[u8], pin: &Pin<'_>) -> Result<Opened, SnapshotErro
     let unverified = Unverified::parse(bytes, SNAPSHOT_MAX)?;
     let claimed: Snapshot = cbor::decode(unverified.unverified_payload(), SNAPSHOT_MAX)?;
     let keyring = Keyring::open(pin.keyring_key, &claimed.keyring)?;
-    let snapshot: Snapshot = signed::open_for(&keyring.keys_for(Purpose::Snapshot), pin.gateway, Channel::Snapshot, bytes, SNAPSHOT_MAX)?;
+    let snapshot: Snapshot = signed::open_for(
+        &keyring.keys_for(Purpose::Snapshot),
+        pin.gateway,
+        Channel::Snapshot,
+        bytes,
+        SNAPSHOT_MAX,
+    )?;
     if snapshot.version != VERSION {
         return Err(SnapshotError::Malformed);
     }
@@ -182,7 +218,10 @@ pub fn open_snapshot(bytes: &[u8], pin: &Pin<'_>) -> Result<Opened, SnapshotErro
         return Err(SnapshotError::Rollback);
     }
     let signed_keyring = snapshot.keyring.to_vec();
-    Ok(Opened { index: Index::of(snapshot, keyring, Digest::of(&[bytes])), keyring: signed_keyring })
+    Ok(Opened {
+        index: Index::of(snapshot, keyring, Digest::of(&[bytes])),
+        keyring: signed_keyring,
+    })
 }
 
 /// Everything revoked at the site.
@@ -205,7 +244,12 @@ impl Revocations {
         if list.version != VERSION {
             return Err(cbor::CborError::Schema);
         }
-        let mut out = Self { epoch: list.epoch, digest: Digest::of(&[payload]), lines: u32::try_from(list.lines.len()).unwrap_or(u32::MAX), ..Self::default() };
+        let mut out = Self {
+            epoch: list.epoch,
+            digest: Digest::of(&[payload]),
+            lines: u32::try_from(list.lines.len()).unwrap_or(u32::MAX),
+            ..Self::default()
+        };
         for line in list.lines {
             match line.what {
                 Revoked::Pass(pass) => drop(out.passes.insert(pass)),
@@ -216,6 +260,7 @@ impl Revocations {
     }
 
     fn names(&self, pass: Option<PassId>, subject: Option<SubjectId>) -> bool {
-        pass.is_some_and(|pass| self.passes.contains(&pass)) || subject.is_some_and(|subject| self.subjects.contains(&subject))
+        pass.is_some_and(|pass| self.passes.contains(&pass))
+            || subject.is_some_and(|subject| self.subjects.contains(&subject))
     }
 }

@@ -31,20 +31,41 @@ pub enum InputOutcome {
 impl Site {
     /// Takes note of an input.
     pub fn input(&mut self, device: DeviceId, bytes: &[u8]) -> InputOutcome {
-        let Some(state) = self.devices.get_mut(&device) else { return InputOutcome::Ignored("an input of an unknown device") };
-        let Ok(input) = cbor::decode::<Input>(bytes, MESSAGE_MAX) else { return InputOutcome::Ignored("a malformed input") };
+        let Some(state) = self.devices.get_mut(&device) else {
+            return InputOutcome::Ignored("an input of an unknown device");
+        };
+        let Ok(input) = cbor::decode::<Input>(bytes, MESSAGE_MAX) else {
+            return InputOutcome::Ignored("a malformed input");
+        };
         if input.version != VERSION {
             return InputOutcome::Ignored("an input of an unknown version");
         }
-        if !matches!(state.seen(&input.boot, input.n), Seen::New) {
+        if !matches!(state.seen(input.boot, input.n), Seen::New) {
             return InputOutcome::Ignored("a repeated input");
         }
-        state.begin(&input.boot, input.n);
+        state.begin(input.boot, input.n);
         let of = state.device.clone();
-        let mut commit = Commit { events: Vec::new(), effects: vec![Effect::Answered { device, boot: input.boot.clone(), n: input.n, answer: None }] };
+        let mut commit = Commit {
+            events: Vec::new(),
+            effects: vec![Effect::Answered {
+                device,
+                boot: input.boot,
+                n: input.n,
+                answer: None,
+            }],
+        };
         for code in self.codes(&of, &input, &mut commit.effects) {
-            let zone = self.index.knows_door(of.door).then(|| self.index.door(of.door).zone);
-            let event = Event { door: Some(of.door), device: Some(device), zone, correlation: input.correlation, ..self.event(code) };
+            let zone = self
+                .index
+                .knows_door(of.door)
+                .then(|| self.index.door(of.door).zone);
+            let event = Event {
+                door: Some(of.door),
+                device: Some(device),
+                zone,
+                correlation: input.correlation,
+                ..self.event(code)
+            };
             commit.events.push(event.into());
         }
         let undo = Undo::of_message(device, input.boot, input.n);
@@ -61,7 +82,10 @@ impl Site {
     fn codes(&mut self, of: &Device, input: &Input, effects: &mut Vec<Effect>) -> Vec<EventCode> {
         let mono = self.env.clock.mono_ms();
         let cause = mono + u64::from(self.index.door(of.door).unlock_ms) + CAUSE_MS;
-        let door = self.doors.entry(of.door).or_insert_with(|| DoorState::new(mono));
+        let door = self
+            .doors
+            .entry(of.door)
+            .or_insert_with(|| DoorState::new(mono));
         match input.kind {
             InputKind::Released => {
                 door.free_until = cause;
@@ -73,14 +97,26 @@ impl Site {
             }
             InputKind::Locked => {
                 door.free_until = mono;
-                self.over(of.door, input.correlation, EventCode::DoorLocked, EventCode::AccessNotTaken, effects)
+                self.over(
+                    of.door,
+                    input.correlation,
+                    EventCode::DoorLocked,
+                    EventCode::AccessNotTaken,
+                    effects,
+                )
             }
             InputKind::DoorOpened => {
                 if input.correlation.is_none() && !door.fire && mono > door.free_until {
                     door.forced = true;
                     return vec![EventCode::DoorOpened, EventCode::DoorForcedOpen];
                 }
-                self.over(of.door, input.correlation, EventCode::DoorOpened, EventCode::AccessTaken, effects)
+                self.over(
+                    of.door,
+                    input.correlation,
+                    EventCode::DoorOpened,
+                    EventCode::AccessTaken,
+                    effects,
+                )
             }
             InputKind::DoorClosed => {
                 if std::mem::take(&mut door.forced) {
@@ -103,7 +139,14 @@ impl Site {
     }
 
     /// `physical`, and `outcome` of the entry under way at this door that it ends, if it ends one.
-    fn over(&mut self, door: DoorId, correlation: Option<Correlation>, physical: EventCode, outcome: EventCode, effects: &mut Vec<Effect>) -> Vec<EventCode> {
+    fn over(
+        &mut self,
+        door: DoorId,
+        correlation: Option<Correlation>,
+        physical: EventCode,
+        outcome: EventCode,
+        effects: &mut Vec<Effect>,
+    ) -> Vec<EventCode> {
         match correlation {
             Some(correlation) if self.releases.get(&correlation) == Some(&door) => {
                 self.releases.remove(&correlation);

@@ -79,24 +79,45 @@ pub struct Site {
 impl Site {
     /// From what the database holds. A stored snapshot that no longer verifies is a damaged file, and an error.
     pub fn new(env: Env, identity: Identity, loaded: Loaded) -> anyhow::Result<Self> {
-        let keyring = sekisho_domain::wire::keyring::Keyring::open(&identity.keyring_key, &identity.keyring)?;
-        let pin = Pin { gateway: identity.gateway, site: identity.site, keyring_key: &identity.keyring_key, keyring_serial: 0 };
+        let keyring =
+            sekisho_domain::wire::keyring::Keyring::open(&identity.keyring_key, &identity.keyring)?;
+        let pin = Pin {
+            gateway: identity.gateway,
+            site: identity.site,
+            keyring_key: &identity.keyring_key,
+            keyring_serial: 0,
+        };
         let index = match &loaded.snapshot {
             Some(held) => open_snapshot(&held.signed, &pin)?.index,
             None => Index::empty(keyring, identity.origin.clone()),
         };
         let revocations = match &loaded.revocation {
-            Some((_, payload)) => Revocations::read(payload).map_err(|error: CborError| anyhow::anyhow!("the stored revocation list: {error}"))?.1,
+            Some((_, payload)) => {
+                Revocations::read(payload)
+                    .map_err(|error: CborError| {
+                        anyhow::anyhow!("the stored revocation list: {error}")
+                    })?
+                    .1
+            }
             None => Revocations::default(),
         };
-        let clock = ClockKeeper::new(loaded.floor, loaded.fresh, env.clock.wall(), env.clock.mono_ms());
+        let clock = ClockKeeper::new(
+            loaded.floor,
+            loaded.fresh,
+            env.clock.wall(),
+            env.clock.mono_ms(),
+        );
         let mut site = Self {
             env,
             identity,
             index: Arc::new(index),
             revocations,
             ratchets: loaded.ratchets,
-            releases: loaded.releases.iter().map(|release| (release.correlation, release.door)).collect(),
+            releases: loaded
+                .releases
+                .iter()
+                .map(|release| (release.correlation, release.door))
+                .collect(),
             devices: HashMap::new(),
             doors: HashMap::new(),
             clock,
@@ -118,7 +139,11 @@ impl Site {
 
     /// A reading of the clock under the policy in force.
     pub fn now(&self) -> Reading {
-        self.clock.reading(self.env.clock.wall(), self.env.clock.mono_ms(), self.index.policy.clock_err_max_ms)
+        self.clock.reading(
+            self.env.clock.wall(),
+            self.env.clock.mono_ms(),
+            self.index.policy.clock_err_max_ms,
+        )
     }
 
     /// An event of this moment.
@@ -127,7 +152,7 @@ impl Site {
     }
 
     fn event_at(&self, code: EventCode, at: Reading) -> Event {
-        let mut event = Event::new(code, at, self.env.boot.clone());
+        let mut event = Event::new(code, at, self.env.boot);
         event.stale_s = self.clock.stale_s(at.wall, at.mono_ms);
         event.snapshot_epoch = (self.index.epoch > 0).then_some(self.index.epoch);
         event
@@ -136,7 +161,11 @@ impl Site {
     /// `policy.activated` for the policy in force.
     pub fn policy_activated(&self) -> Event {
         let policy = self.index.policy.clone();
-        self.event(EventCode::PolicyActivated).with_body(&PolicyActivated { digest: policy.digest(), policy })
+        self.event(EventCode::PolicyActivated)
+            .with_body(&PolicyActivated {
+                digest: policy.digest(),
+                policy,
+            })
     }
 
     /// A salted digest with its opening.
@@ -162,7 +191,8 @@ impl Site {
 
     /// Age of the last freshness that matched, s.
     pub fn stale_s(&self) -> Option<u32> {
-        self.clock.stale_s(self.env.clock.wall(), self.env.clock.mono_ms())
+        self.clock
+            .stale_s(self.env.clock.wall(), self.env.clock.mono_ms())
     }
 
     /// How old the knowledge is.
@@ -192,7 +222,9 @@ impl Site {
     /// The server said what time it is. `Some` when the stored floor has to be reset.
     pub fn learn_time(&mut self, server: Timestamp) -> Option<Effect> {
         let wall = self.env.clock.wall();
-        self.clock.learn(server, wall, self.env.clock.mono_ms()).then_some(Effect::Confirmed(wall))
+        self.clock
+            .learn(server, wall, self.env.clock.mono_ms())
+            .then_some(Effect::Confirmed(wall))
     }
 
     /// The server named exactly what is held.
@@ -215,11 +247,14 @@ impl Site {
     /// A fresh beat for all devices.
     pub fn beat(&mut self) -> Vec<u8> {
         let beat: Bytes8 = self.env.random().into();
-        self.beats.push_back(beat.clone());
+        self.beats.push_back(beat);
         while self.beats.len() > BEATS_KEPT {
             self.beats.pop_front();
         }
-        sekisho_domain::cbor::encode(&GatewayBeat { version: sekisho_domain::wire::VERSION, beat })
+        sekisho_domain::cbor::encode(&GatewayBeat {
+            version: sekisho_domain::wire::VERSION,
+            beat,
+        })
     }
 
     /// Once a second: what changed by itself.
@@ -229,17 +264,30 @@ impl Site {
         let mut quiet = Vec::new();
         for (id, state) in &mut self.devices {
             let code = match state.noise.tick(now.mono_ms) {
-                Some(noise::Fold::Goes(reads)) => Some((EventCode::CredentialLockoutStarted, reads)),
+                Some(noise::Fold::Goes(reads)) => {
+                    Some((EventCode::CredentialLockoutStarted, reads))
+                }
                 Some(noise::Fold::Ended(reads)) => Some((EventCode::CredentialLockoutEnded, reads)),
                 None => None,
             };
-            let lost = state.online && state.beat.as_ref().is_none_or(|beat| now.mono_ms.saturating_sub(beat.1) > OFFLINE_AFTER_MS);
+            let lost = state.online
+                && state
+                    .beat
+                    .as_ref()
+                    .is_none_or(|beat| now.mono_ms.saturating_sub(beat.1) > OFFLINE_AFTER_MS);
             state.online &= !lost;
             quiet.push((*id, state.device.door, code, lost));
         }
         for (id, door, fold, lost) in quiet {
             let mut tell = |event: Event| {
-                out.push(Event { device: Some(id), door: Some(door), ..event }.into());
+                out.push(
+                    Event {
+                        device: Some(id),
+                        door: Some(door),
+                        ..event
+                    }
+                    .into(),
+                );
             };
             if let Some((code, reads)) = fold {
                 tell(self.event_at(code, now).with_body(&LockoutBody { reads }));
@@ -253,10 +301,20 @@ impl Site {
 
     fn tier_and_clock(&mut self, now: Reading) -> Vec<Draft> {
         let mut out = Vec::new();
-        let tier = Tier::of(self.clock.stale_s(now.wall, now.mono_ms), &self.index.policy);
+        let tier = Tier::of(
+            self.clock.stale_s(now.wall, now.mono_ms),
+            &self.index.policy,
+        );
         let before = self.told_tier.replace(tier);
         if let Some(before) = before.filter(|before| *before != tier) {
-            out.push(self.event_at(EventCode::SyncTierChanged, now).with_body(&TierChanged { from: before as u8, to: tier as u8 }).into());
+            out.push(
+                self.event_at(EventCode::SyncTierChanged, now)
+                    .with_body(&TierChanged {
+                        from: before as u8,
+                        to: tier as u8,
+                    })
+                    .into(),
+            );
         }
         let before = self.told_clock.replace(now.clock);
         let holdover_at_start = before.is_none() && now.clock == ClockState::Holdover;
@@ -273,12 +331,35 @@ impl Site {
 
     /// A release of a door's lock, quoting the beat it was heard with last; `None` when no lock of the door was ever heard.
     /// The second value says whether it was heard of lately.
-    pub fn release(&self, door: DoorId, correlation: Correlation, unlock_ms: u32) -> Option<(Release, bool)> {
-        let locks = self.devices.values().filter(|state| state.device.kind == DeviceKind::Lock && state.device.door == door);
-        let (state, (beat, at)) = locks.filter_map(|state| Some((state, state.beat.as_ref()?))).max_by_key(|(_, (_, at))| *at)?;
+    pub fn release(
+        &self,
+        door: DoorId,
+        correlation: Correlation,
+        unlock_ms: u32,
+    ) -> Option<(Release, bool)> {
+        let locks = self
+            .devices
+            .values()
+            .filter(|state| state.device.kind == DeviceKind::Lock && state.device.door == door);
+        let (state, (beat, at)) = locks
+            .filter_map(|state| Some((state, state.beat.as_ref()?)))
+            .max_by_key(|(_, (_, at))| *at)?;
         let live = self.env.clock.mono_ms().saturating_sub(*at) <= LOCK_LIVE_MS;
-        let unlock = Unlock { version: sekisho_domain::wire::VERSION, correlation: correlation.clone(), unlock_ms, quote: beat.clone() };
-        Some((Release { lock: state.device.id, door, message: sekisho_domain::cbor::encode(&unlock), correlation }, live))
+        let unlock = Unlock {
+            version: sekisho_domain::wire::VERSION,
+            correlation,
+            unlock_ms,
+            quote: *beat,
+        };
+        Some((
+            Release {
+                lock: state.device.id,
+                door,
+                message: sekisho_domain::cbor::encode(&unlock),
+                correlation,
+            },
+            live,
+        ))
     }
 
     /// A new correlation.
@@ -301,8 +382,12 @@ impl Site {
     /// Admits a device that is recorded.
     pub fn admit(&mut self, device: Device) {
         let mono = self.env.clock.mono_ms();
-        self.doors.entry(device.door).or_insert_with(|| DoorState::new(mono));
-        self.devices.entry(device.id).or_insert_with(|| DeviceState::new(device));
+        self.doors
+            .entry(device.door)
+            .or_insert_with(|| DoorState::new(mono));
+        self.devices
+            .entry(device.id)
+            .or_insert_with(|| DeviceState::new(device));
     }
 
     /// Shuts a device out: nothing of it counts from now on.

@@ -50,7 +50,11 @@ impl Noise {
             return true;
         }
         self.recent.push_back(now_ms);
-        while self.recent.front().is_some_and(|at| now_ms.saturating_sub(*at) >= MINUTE_MS) {
+        while self
+            .recent
+            .front()
+            .is_some_and(|at| now_ms.saturating_sub(*at) >= MINUTE_MS)
+        {
             self.recent.pop_front();
         }
         if self.recent.len() <= BURST {
@@ -63,7 +67,11 @@ impl Noise {
         let length = self.next_ms.max(FOLD_MS);
         self.next_ms = (length * 2).min(LONGEST_MS);
         // A fold far in the past, so that the start is told at the next tick.
-        self.lockout = Some(Lockout { until: now_ms + length, folded_at: 0, reads: 1 });
+        self.lockout = Some(Lockout {
+            until: now_ms + length,
+            folded_at: 0,
+            reads: 1,
+        });
         true
     }
 
@@ -95,7 +103,11 @@ mod tests {
         // 20 a second for five minutes.
         for tick in 0..6_000_u64 {
             let now = 1_000 + tick * 50;
-            if noise.folds(now) { counted += 1 } else { single += 1 }
+            if noise.folds(now) {
+                counted += 1;
+            } else {
+                single += 1;
+            }
             if tick % 20 == 0 && noise.tick(now).is_some() {
                 folded += 1;
             }
@@ -112,9 +124,13 @@ mod tests {
         for n in 0..100 {
             folded += u32::from(noise.folds(1_000 + n));
         }
-        let Some(Fold::Goes(first)) = noise.tick(2_000) else { unreachable!("the start is told at once") };
+        let Some(Fold::Goes(first)) = noise.tick(2_000) else {
+            unreachable!("the start is told at once")
+        };
         folded += u32::from(noise.folds(2_500));
-        let Some(Fold::Ended(rest)) = noise.tick(60_000) else { unreachable!("it ends") };
+        let Some(Fold::Ended(rest)) = noise.tick(60_000) else {
+            unreachable!("it ends")
+        };
         assert_eq!(first + rest, folded);
         assert!(!noise.folds(61_000));
     }

@@ -2,7 +2,7 @@
 
 use sekisho_domain::access::{self, Check, Decision, Facts, Mode, Reason, Request};
 use sekisho_domain::cbor;
-use sekisho_domain::ids::{Correlation, DeviceId, PassId};
+use sekisho_domain::ids::{Correlation, DeviceId, PassId, SubjectId};
 use sekisho_domain::pass::Presented;
 use sekisho_domain::time::Reading;
 use sekisho_domain::wire::body::{DecisionBody, DeviceKind};
@@ -55,20 +55,33 @@ pub struct Undo {
     device: DeviceId,
     boot: Bytes8,
     n: u64,
-    /// Whose ratchet, what it was before, what it is now.
-    ratchet: Option<(PassId, Option<(u32, u16)>, (u32, u16))>,
+    ratchet: Option<Moved>,
     correlation: Option<Correlation>,
+}
+
+/// A ratchet that was moved.
+#[derive(Clone, Copy, Debug)]
+struct Moved {
+    pass: PassId,
+    before: Option<(u32, u16)>,
+    to: (u32, u16),
 }
 
 impl Undo {
     pub(super) fn of_message(device: DeviceId, boot: Bytes8, n: u64) -> Self {
-        Self { device, boot, n, ratchet: None, correlation: None }
+        Self {
+            device,
+            boot,
+            n,
+            ratchet: None,
+            correlation: None,
+        }
     }
 
     /// Marks the message as dealt with, without an answer.
     pub(super) fn finish(&self, site: &mut Site) {
         if let Some(state) = site.devices.get_mut(&self.device) {
-            state.finish(&self.boot, self.n, None);
+            state.finish(self.boot, self.n, None);
         }
     }
 }
@@ -89,16 +102,20 @@ impl Site {
     /// Decides a read. In memory everything moves now, so that a second presentation of the same code, at whatever reader, is a
     /// replay although the first is still being recorded.
     pub fn read(&mut self, device: DeviceId, bytes: &[u8]) -> ReadOutcome {
-        let Some(state) = self.devices.get(&device) else { return ReadOutcome::Ignored("a read of an unknown device") };
+        let Some(state) = self.devices.get(&device) else {
+            return ReadOutcome::Ignored("a read of an unknown device");
+        };
         let reader = state.device.clone();
         let (DeviceKind::Reader, Some(direction)) = (reader.kind, reader.direction) else {
             return ReadOutcome::Ignored("a read of a device that is no reader");
         };
-        let Ok(read) = cbor::decode::<Read>(bytes, MESSAGE_MAX) else { return ReadOutcome::Ignored("a malformed read") };
+        let Ok(read) = cbor::decode::<Read>(bytes, MESSAGE_MAX) else {
+            return ReadOutcome::Ignored("a malformed read");
+        };
         if read.version != VERSION {
             return ReadOutcome::Ignored("a read of an unknown version");
         }
-        match state.seen(&read.boot, read.n) {
+        match state.seen(read.boot, read.n) {
             Seen::New => {}
             Seen::UnderWay => return ReadOutcome::Ignored("a repeat of a read under way"),
             Seen::TooOld => return ReadOutcome::Ignored("a read older than can be remembered"),
@@ -114,19 +131,33 @@ impl Site {
         let row = self.index.held(&presented, &self.revocations, None).row;
         let request = access::request(&presented, row, direction);
         let door = self.index.door(reader.door);
-        let case = Case { reader: &reader, read: &read, now, direction, presented, request, door, correlation };
+        let case = Case {
+            reader: &reader,
+            read: &read,
+            now,
+            direction,
+            presented,
+            request,
+            door,
+            correlation,
+        };
         let noise = case.request.signature != Check::Good;
-        if noise && self.devices.get_mut(&device).is_some_and(|state| state.noise.folds(now.mono_ms)) {
+        if noise
+            && self
+                .devices
+                .get_mut(&device)
+                .is_some_and(|state| state.noise.folds(now.mono_ms))
+        {
             return self.folded(&case);
         }
-        self.decided(case)
+        self.decided(&case)
     }
 
     /// After the record is durable.
     pub fn recorded(&mut self, undo: &Undo, answer: Vec<u8>) {
         self.audit_ok = true;
         if let Some(state) = self.devices.get_mut(&undo.device) {
-            state.finish(&undo.boot, undo.n, Some(answer));
+            state.finish(undo.boot, undo.n, Some(answer));
         }
     }
 
@@ -134,33 +165,130 @@ impl Site {
     pub fn not_recorded(&mut self, undo: &Undo) {
         self.audit_ok = false;
         if let Some(state) = self.devices.get_mut(&undo.device) {
-            state.forget(&undo.boot, undo.n);
+            state.forget(undo.boot, undo.n);
         }
         // Unless a later code has moved it since.
-        let ours = undo.ratchet.filter(|(pass, _, set)| self.ratchets.get(pass) == Some(set));
-        match ours {
-            Some((pass, Some(before), _)) => drop(self.ratchets.insert(pass, before)),
-            Some((pass, None, _)) => drop(self.ratchets.remove(&pass)),
-            None => {}
+        if let Some(moved) = undo
+            .ratchet
+            .filter(|moved| self.ratchets.get(&moved.pass) == Some(&moved.to))
+        {
+            match moved.before {
+                Some(before) => self.ratchets.insert(moved.pass, before),
+                None => self.ratchets.remove(&moved.pass),
+            };
         }
         if let Some(correlation) = &undo.correlation {
             self.releases.remove(correlation);
         }
     }
 
-    fn decided(&mut self, case: Case<'_>) -> ReadOutcome {
-        let ratchet = case.presented.pass().and_then(|pass| self.ratchets.get(&pass).copied());
-        let held = self.index.held(&case.presented, &self.revocations, ratchet);
-        let subject = held.row.map(|row| row.subject).or_else(|| case.presented.subject());
-        let stale_s = self.clock.stale_s(case.now.wall, case.now.mono_ms);
-        let facts = access::facts(&case.presented, &held, &case.door, Mode::Normal, &self.index.policy, stale_s, self.audit_ok && self.space_ok);
-        let decision = access::decide(&case.request, &facts, &self.index.policy, &case.now);
+    fn decided(&mut self, case: &Case<'_>) -> ReadOutcome {
+        let (facts, decision, subject) = self.judge(case);
+        let released = decision
+            .release
+            .then(|| self.release(case.reader.door, case.correlation, case.door.unlock_ms));
+        let found = released.flatten();
+        let mut events = vec![self.draft(case, &facts, &decision, subject)];
+        // A lock that is not heard is told about: the grant stands in the record, the door may stay shut.
+        if decision.release && !found.as_ref().is_some_and(|(_, live)| *live) {
+            events.push(
+                self.at_door(self.event_at(EventCode::DoorLockFault, case.now), case)
+                    .into(),
+            );
+        }
+        let mut reasons = codes(&decision);
+        if decision.release && found.is_none() {
+            reasons.push(Reason::Other as u8);
+        }
+        let answer = answer(case.read, found.is_some(), reasons, case.correlation);
+        let mut undo = Undo::of_message(case.reader.id, case.read.boot, case.read.n);
+        let mut effects = vec![answered(case.reader, case.read, &answer)];
+        effects.extend(self.accept(case, &decision, &mut undo));
+        let egress = case.direction == Direction::Out;
+        if found.is_some() && !egress {
+            self.releases.insert(case.correlation, case.reader.door);
+            undo.correlation = Some(case.correlation);
+            effects.push(Effect::Released {
+                correlation: case.correlation,
+                door: case.reader.door,
+            });
+        }
+        self.begin(case);
+        let unrecorded = vec![Reason::AuditUnavailable as u8];
+        let fallback = self::answer(
+            case.read,
+            egress && found.is_some(),
+            unrecorded,
+            case.correlation,
+        );
+        let release = found.map(|(release, _)| release);
+        ReadOutcome::Decided(Box::new(Plan {
+            commit: Commit { events, effects },
+            answer,
+            fallback,
+            release,
+            egress,
+            undo,
+        }))
+    }
 
-        let found = decision.release.then(|| self.release(case.reader.door, case.correlation, case.door.unlock_ms)).flatten();
-        let (mut draft, granted) = self.draft(&case, &facts, &decision, found.is_some());
-        if case.request.signature == Check::Good
-            && let Some(subject) = subject
-        {
+    /// Facts, decision, and whom it is about as far as that is believed.
+    fn judge(&self, case: &Case<'_>) -> (Facts, Decision, Option<SubjectId>) {
+        let ratchet = case
+            .presented
+            .pass()
+            .and_then(|pass| self.ratchets.get(&pass).copied());
+        let held = self.index.held(&case.presented, &self.revocations, ratchet);
+        let stale_s = self.clock.stale_s(case.now.wall, case.now.mono_ms);
+        let audit = self.audit_ok && self.space_ok;
+        let policy = &self.index.policy;
+        let facts = access::facts(
+            &case.presented,
+            &held,
+            &case.door,
+            Mode::Normal,
+            policy,
+            stale_s,
+            audit,
+        );
+        let decision = access::decide(&case.request, &facts, policy, &case.now);
+        let named = held
+            .row
+            .map(|row| row.subject)
+            .or_else(|| case.presented.subject());
+        (
+            facts,
+            decision,
+            named.filter(|_| case.request.signature == Check::Good),
+        )
+    }
+
+    /// The event of a decision.
+    fn draft(
+        &self,
+        case: &Case<'_>,
+        facts: &Facts,
+        decision: &Decision,
+        subject: Option<SubjectId>,
+    ) -> Draft {
+        let code = match (case.direction, decision.release) {
+            (Direction::Out, _) => EventCode::AccessExitFree,
+            (Direction::In, true) => EventCode::AccessGranted,
+            (Direction::In, false) => EventCode::AccessDenied,
+        };
+        let body = DecisionBody {
+            request: case.request.clone(),
+            facts: facts.clone(),
+            reasons: codes(decision),
+            unlock_ms: decision.release.then_some(case.door.unlock_ms),
+            read_boot: case.read.boot,
+            read_n: case.read.n,
+        };
+        let mut draft: Draft = self
+            .at_door(self.event_at(code, case.now), case)
+            .with_body(&body)
+            .into();
+        if let Some(subject) = subject {
             let (digest, opening) = self.conceal("subject", &subject.to_string());
             draft.event.subject = Some(digest);
             draft.openings.push(opening);
@@ -170,64 +298,38 @@ impl Site {
             draft.event.credential = Some(digest);
             draft.openings.push(opening);
         }
-        let mut events = vec![draft];
-        // A lock that is not heard is told about: the grant stands in the record, the door may stay shut.
-        if decision.release && !found.as_ref().is_some_and(|(_, live)| *live) {
-            events.push(self.at_door(self.event_at(EventCode::DoorLockFault, case.now), &case).into());
-        }
-        let mut reasons: Vec<u8> = decision.reasons.iter().map(|reason| *reason as u8).collect();
-        if decision.release && found.is_none() {
-            reasons.push(Reason::Other as u8);
-        }
-        let answer = answer(case.read, decision.release && found.is_some(), reasons, case.correlation);
-        let mut undo = Undo::of_message(case.reader.id, case.read.boot.clone(), case.read.n);
-        let mut effects = vec![Effect::Answered { device: case.reader.id, boot: case.read.boot.clone(), n: case.read.n, answer: Some(answer.clone()) }];
-        effects.extend(self.accept(&case, &decision, &mut undo));
-        if granted {
-            self.releases.insert(case.correlation, case.reader.door);
-            undo.correlation = Some(case.correlation);
-            effects.push(Effect::Released { correlation: case.correlation, door: case.reader.door });
-        }
-        self.begin(&case);
-        let egress = case.direction == Direction::Out;
-        let fallback = answer_unrecorded(&case, egress && found.is_some());
-        let release = found.map(|(release, _)| release);
-        ReadOutcome::Decided(Box::new(Plan { commit: Commit { events, effects }, answer, fallback, release, egress, undo }))
-    }
-
-    /// The event of a decision, and whether it is an entry granted.
-    fn draft(&self, case: &Case<'_>, facts: &Facts, decision: &Decision, can_release: bool) -> (Draft, bool) {
-        let (code, granted) = match (case.direction, decision.release) {
-            (Direction::Out, _) => (EventCode::AccessExitFree, false),
-            (Direction::In, true) => (EventCode::AccessGranted, true),
-            (Direction::In, false) => (EventCode::AccessDenied, false),
-        };
-        let body = DecisionBody {
-            request: case.request.clone(),
-            facts: facts.clone(),
-            reasons: decision.reasons.iter().map(|reason| *reason as u8).collect(),
-            unlock_ms: decision.release.then_some(case.door.unlock_ms),
-            read_boot: case.read.boot.clone(),
-            read_n: case.read.n,
-        };
-        (self.at_door(self.event_at(code, case.now), case).with_body(&body).into(), granted && can_release)
+        draft
     }
 
     /// Moves the ratchet of an accepted presentation: a grant, or on the way out a good and fresh code.
     fn accept(&mut self, case: &Case<'_>, decision: &Decision, undo: &mut Undo) -> Option<Effect> {
         let old = [Reason::PassStale, Reason::PassFuture, Reason::PassReplayed];
-        let fresh = case.request.signature == Check::Good && !decision.reasons.iter().any(|reason| old.contains(reason));
+        let fresh = case.request.signature == Check::Good
+            && !decision.reasons.iter().any(|reason| old.contains(reason));
         if !(decision.release && fresh) {
             return None;
         }
         let pass = case.presented.pass()?;
         let now_s = u32::try_from(case.now.wall.0 / 1000).unwrap_or(u32::MAX);
-        let (at_s, n) = case.presented.shown().map_or((now_s, 0), |shown| (shown.at_s, shown.n));
-        undo.ratchet = Some((pass, self.ratchets.insert(pass, (at_s, n)), (at_s, n)));
+        let (at_s, n) = case
+            .presented
+            .shown()
+            .map_or((now_s, 0), |shown| (shown.at_s, shown.n));
+        undo.ratchet = Some(Moved {
+            pass,
+            before: self.ratchets.insert(pass, (at_s, n)),
+            to: (at_s, n),
+        });
         Some(Effect::Ratchet { pass, at_s, n })
     }
 
-    fn stale_read(&mut self, reader: &Device, read: &Read, now: Reading, correlation: Correlation) -> ReadOutcome {
+    fn stale_read(
+        &mut self,
+        reader: &Device,
+        read: &Read,
+        now: Reading,
+        correlation: Correlation,
+    ) -> ReadOutcome {
         let event = Event {
             door: Some(reader.door),
             device: Some(reader.id),
@@ -235,37 +337,89 @@ impl Site {
             ..self.event_at(EventCode::CredentialStaleRead, now)
         };
         let answer = answer(read, false, vec![Reason::StaleRead as u8], correlation);
-        let effects = vec![Effect::Answered { device: reader.id, boot: read.boot.clone(), n: read.n, answer: Some(answer.clone()) }];
+        let effects = vec![answered(reader, read, &answer)];
         if let Some(state) = self.devices.get_mut(&reader.id) {
-            state.begin(&read.boot, read.n);
+            state.begin(read.boot, read.n);
         }
-        let undo = Undo::of_message(reader.id, read.boot.clone(), read.n);
-        let commit = Commit { events: vec![event.into()], effects };
-        ReadOutcome::Decided(Box::new(Plan { commit, fallback: answer.clone(), answer, release: None, egress: false, undo }))
+        let undo = Undo::of_message(reader.id, read.boot, read.n);
+        let commit = Commit {
+            events: vec![event.into()],
+            effects,
+        };
+        ReadOutcome::Decided(Box::new(Plan {
+            commit,
+            fallback: answer.clone(),
+            answer,
+            release: None,
+            egress: false,
+            undo,
+        }))
     }
 
     fn folded(&self, case: &Case<'_>) -> ReadOutcome {
         let out = case.direction == Direction::Out;
-        let release = if out { self.release(case.reader.door, case.correlation, case.door.unlock_ms).map(|found| found.0) } else { None };
-        ReadOutcome::Folded { answer: answer(case.read, release.is_some(), vec![Reason::Lockout as u8], case.correlation), release }
+        let release = if out {
+            self.release(case.reader.door, case.correlation, case.door.unlock_ms)
+                .map(|found| found.0)
+        } else {
+            None
+        };
+        ReadOutcome::Folded {
+            answer: answer(
+                case.read,
+                release.is_some(),
+                vec![Reason::Lockout as u8],
+                case.correlation,
+            ),
+            release,
+        }
     }
 
     fn begin(&mut self, case: &Case<'_>) {
         if let Some(state) = self.devices.get_mut(&case.reader.id) {
-            state.begin(&case.read.boot, case.read.n);
+            state.begin(case.read.boot, case.read.n);
         }
     }
 
     fn at_door(&self, event: Event, case: &Case<'_>) -> Event {
-        let zone = self.index.knows_door(case.door.id).then_some(case.door.zone);
-        Event { door: Some(case.door.id), device: Some(case.reader.id), zone, correlation: Some(case.correlation), ..event }
+        let zone = self
+            .index
+            .knows_door(case.door.id)
+            .then_some(case.door.zone);
+        Event {
+            door: Some(case.door.id),
+            device: Some(case.reader.id),
+            zone,
+            correlation: Some(case.correlation),
+            ..event
+        }
     }
 }
 
 fn answer(read: &Read, granted: bool, reasons: Vec<u8>, correlation: Correlation) -> Vec<u8> {
-    cbor::encode(&Answer { version: VERSION, boot: read.boot.clone(), n: read.n, granted, reasons, correlation })
+    cbor::encode(&Answer {
+        version: VERSION,
+        boot: read.boot,
+        n: read.n,
+        granted,
+        reasons,
+        correlation,
+    })
 }
 
-fn answer_unrecorded(case: &Case<'_>, granted: bool) -> Vec<u8> {
-    answer(case.read, granted, vec![Reason::AuditUnavailable as u8], case.correlation)
+fn answered(reader: &Device, read: &Read, answer: &[u8]) -> Effect {
+    Effect::Answered {
+        device: reader.id,
+        boot: read.boot,
+        n: read.n,
+        answer: Some(answer.to_vec()),
+    }
+}
+
+fn codes(decision: &Decision) -> Vec<u8> {
+    decision
+        .reasons
+        .iter()
+        .map(|reason| *reason as u8)
+        .collect()
 }

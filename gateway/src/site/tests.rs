@@ -1,6 +1,9 @@
 //! Decisions over real passes: what is granted, recorded, repeated and refused.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod door;
+mod noise;
+
 use std::sync::Arc;
 
 use sekisho_domain::access::Reason;
@@ -10,7 +13,9 @@ use sekisho_domain::ids::{DeviceId, PassId};
 use sekisho_domain::pass;
 use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::body::DecisionBody;
-use sekisho_domain::wire::bus::{Answer, DeviceBeat, Direction, GatewayBeat, Input, InputKind, Read};
+use sekisho_domain::wire::bus::{
+    Answer, DeviceBeat, Direction, GatewayBeat, Input, InputKind, Read,
+};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::Snapshot;
 use sekisho_domain::wire::uplink::{Revocation, RevocationLine, Revoked};
@@ -19,8 +24,8 @@ use sekisho_domain::wire::{Bytes8, VERSION};
 use super::*;
 use crate::store::Held;
 use crate::tests::{
-    DOOR, GATEWAY, LOCK, OUT_READER, PASS, Phone, READER, SITE, SUBJECT, T0, TestClock, claims, devices, env, identity, keyring, keyring_key, server_key,
-    signed_snapshot, snapshot,
+    DOOR, GATEWAY, LOCK, OUT_READER, PASS, Phone, READER, SITE, SUBJECT, T0, TestClock, claims,
+    devices, env, identity, keyring, keyring_key, server_key, signed_snapshot, snapshot,
 };
 
 struct World {
@@ -48,12 +53,26 @@ impl World {
         let mut snapshot = snapshot(7, phone.holder());
         change(&mut snapshot);
         let signed = signed_snapshot(&snapshot);
-        let held = Held { epoch: 7, digest: Digest::of(&[&signed]), signed };
-        let loaded = Loaded { snapshot: Some(held), devices: devices(), ..Loaded::default() };
+        let held = Held {
+            epoch: 7,
+            digest: Digest::of(&[&signed]),
+            signed,
+        };
+        let loaded = Loaded {
+            snapshot: Some(held),
+            devices: devices(),
+            ..Loaded::default()
+        };
         let mut site = Site::new(env(&clock), identity(), loaded).unwrap();
         site.learn_time(Timestamp(T0));
         site.matched();
-        let mut world = Self { clock, phone, site, quote: [0; 8].into(), n: 0 };
+        let mut world = Self {
+            clock,
+            phone,
+            site,
+            quote: [0; 8].into(),
+            n: 0,
+        };
         world.beat();
         world
     }
@@ -63,20 +82,42 @@ impl World {
         let bytes = self.site.beat();
         self.quote = cbor::decode::<GatewayBeat>(&bytes, 64).unwrap().beat;
         self.n += 1;
-        let beat = DeviceBeat { version: VERSION, boot: [3; 8].into(), n: self.n, beat: [4; 8].into() };
+        let beat = DeviceBeat {
+            version: VERSION,
+            boot: [3; 8].into(),
+            n: self.n,
+            beat: [4; 8].into(),
+        };
         self.site.device_beat(LOCK, &cbor::encode(&beat)).unwrap();
     }
 
     fn read_bytes(&mut self, text: &str) -> Vec<u8> {
         self.n += 1;
-        cbor::encode(&Read { version: VERSION, boot: [3; 8].into(), n: self.n, text: text.to_owned(), quote: self.quote.clone() })
+        cbor::encode(&Read {
+            version: VERSION,
+            boot: [3; 8].into(),
+            n: self.n,
+            text: text.to_owned(),
+            quote: self.quote,
+        })
     }
 
     fn shows_at(&mut self, reader: DeviceId, text: &str) -> Done {
         let bytes = self.read_bytes(text);
-        let ReadOutcome::Decided(plan) = self.site.read(reader, &bytes) else { panic!("not decided") };
-        let codes = plan.commit.events.iter().map(|draft| draft.event.code().unwrap()).collect();
-        Done { answer: cbor::decode(&plan.answer, 1024).unwrap(), codes, plan }
+        let ReadOutcome::Decided(plan) = self.site.read(reader, &bytes) else {
+            panic!("not decided")
+        };
+        let codes = plan
+            .commit
+            .events
+            .iter()
+            .map(|draft| draft.event.code().unwrap())
+            .collect();
+        Done {
+            answer: cbor::decode(&plan.answer, 1024).unwrap(),
+            codes,
+            plan,
+        }
     }
 
     fn shows(&mut self, text: &str) -> Done {
@@ -93,11 +134,21 @@ impl World {
 
     fn input(&mut self, kind: InputKind, correlation: Option<Correlation>) -> Vec<EventCode> {
         self.n += 1;
-        let input = Input { version: VERSION, boot: [3; 8].into(), n: self.n, kind, correlation };
+        let input = Input {
+            version: VERSION,
+            boot: [3; 8].into(),
+            n: self.n,
+            kind,
+            correlation,
+        };
         match self.site.input(LOCK, &cbor::encode(&input)) {
             InputOutcome::Recorded { commit, undo } => {
                 self.site.input_recorded(&undo);
-                commit.events.iter().map(|draft| draft.event.code().unwrap()).collect()
+                commit
+                    .events
+                    .iter()
+                    .map(|draft| draft.event.code().unwrap())
+                    .collect()
             }
             InputOutcome::Ignored(why) => panic!("{why}"),
         }
@@ -105,7 +156,11 @@ impl World {
 }
 
 fn reasons(done: &Done) -> Vec<Reason> {
-    done.answer.reasons.iter().map(|code| Reason::from_u8(*code)).collect()
+    done.answer
+        .reasons
+        .iter()
+        .map(|code| Reason::from_u8(*code))
+        .collect()
 }
 
 #[test]
@@ -116,16 +171,55 @@ fn a_code_of_a_known_pass_opens_the_door_and_leaves_a_record_without_a_name() {
     assert_eq!(done.codes, [EventCode::AccessGranted]);
     let draft = &done.plan.commit.events[0];
     let body: DecisionBody = draft.event.body_as().unwrap();
-    assert_eq!((body.unlock_ms, body.request.direction), (Some(5_000), Direction::In));
-    assert_eq!((draft.event.door, draft.event.device, draft.event.snapshot_epoch, draft.event.stale_s), (Some(DOOR), Some(READER), Some(7), Some(0)));
-    let opened: Vec<_> = draft.openings.iter().map(|opening| disclosure::read(opening).unwrap()).collect();
-    assert_eq!(opened, [("subject".to_owned(), SUBJECT.to_string()), ("credential".to_owned(), PASS.to_string())]);
-    assert!(draft.openings.iter().all(|opening| draft.event.commitments().any(|digest| digest == disclosure::commitment(opening))));
+    assert_eq!(
+        (body.unlock_ms, body.request.direction),
+        (Some(5_000), Direction::In)
+    );
+    assert_eq!(
+        (
+            draft.event.door,
+            draft.event.device,
+            draft.event.snapshot_epoch,
+            draft.event.stale_s
+        ),
+        (Some(DOOR), Some(READER), Some(7), Some(0))
+    );
+    let opened: Vec<_> = draft
+        .openings
+        .iter()
+        .map(|opening| disclosure::read(opening).unwrap())
+        .collect();
+    assert_eq!(
+        opened,
+        [
+            ("subject".to_owned(), SUBJECT.to_string()),
+            ("credential".to_owned(), PASS.to_string())
+        ]
+    );
+    assert!(draft.openings.iter().all(|opening| {
+        draft
+            .event
+            .commitments()
+            .any(|digest| digest == disclosure::commitment(opening))
+    }));
     let release = done.plan.release.as_ref().unwrap();
     let unlock: Unlock = cbor::decode(&release.message, 1024).unwrap();
-    assert_eq!((release.lock, unlock.unlock_ms, unlock.quote, unlock.correlation), (LOCK, 5_000, [4; 8].into(), done.answer.correlation));
+    assert_eq!(
+        (
+            release.lock,
+            unlock.unlock_ms,
+            unlock.quote,
+            unlock.correlation
+        ),
+        (LOCK, 5_000, [4; 8].into(), done.answer.correlation)
+    );
     // Anybody can decide again from the record.
-    let again = sekisho_domain::access::decide(&body.request, &body.facts, &world.site.index().policy, &draft.event.at);
+    let again = sekisho_domain::access::decide(
+        &body.request,
+        &body.facts,
+        &world.site.index().policy,
+        &draft.event.at,
+    );
     assert!(again.release && again.reasons.is_empty());
 }
 
@@ -134,10 +228,17 @@ fn a_repeat_gets_the_same_answer_and_no_second_release() {
     let mut world = World::new();
     let text = world.code(0);
     let bytes = world.read_bytes(&text);
-    let ReadOutcome::Decided(plan) = world.site.read(READER, &bytes) else { panic!() };
-    assert!(matches!(world.site.read(READER, &bytes), ReadOutcome::Ignored("a repeat of a read under way")));
+    let ReadOutcome::Decided(plan) = world.site.read(READER, &bytes) else {
+        panic!()
+    };
+    assert!(matches!(
+        world.site.read(READER, &bytes),
+        ReadOutcome::Ignored("a repeat of a read under way")
+    ));
     world.site.recorded(&plan.undo, plan.answer.clone());
-    let ReadOutcome::Repeat(answer) = world.site.read(READER, &bytes) else { panic!() };
+    let ReadOutcome::Repeat(answer) = world.site.read(READER, &bytes) else {
+        panic!()
+    };
     assert_eq!(answer, plan.answer);
 }
 
@@ -147,13 +248,19 @@ fn a_code_counts_once_at_whatever_reader_even_before_the_first_record_is_durable
     let text = world.code(0);
     assert!(world.shows(&text).answer.granted);
     let second = world.shows(&text);
-    assert_eq!((second.answer.granted, reasons(&second)), (false, vec![Reason::PassReplayed]));
+    assert_eq!(
+        (second.answer.granted, reasons(&second)),
+        (false, vec![Reason::PassReplayed])
+    );
     assert_eq!(second.codes, [EventCode::AccessDenied]);
     assert!(world.shows(&world.code(1)).answer.granted);
     // An out-read moves the ratchet as well, and is never gated.
     let out = world.shows_at(OUT_READER, &world.code(5));
     assert!(out.answer.granted && out.codes == [EventCode::AccessExitFree]);
-    assert_eq!(reasons(&world.shows(&world.code(5))), [Reason::PassReplayed]);
+    assert_eq!(
+        reasons(&world.shows(&world.code(5))),
+        [Reason::PassReplayed]
+    );
     let replayed_out = world.shows_at(OUT_READER, &world.code(5));
     assert!(replayed_out.answer.granted && replayed_out.plan.release.is_some());
 }
@@ -167,14 +274,23 @@ fn what_cannot_be_recorded_opens_no_door_from_outside() {
     let fallback: Answer = cbor::decode(&failed.plan.fallback, 1024).unwrap();
     assert!(!fallback.granted && !failed.plan.egress);
     let next = world.shows(&text);
-    assert_eq!(reasons(&next), [Reason::AuditUnavailable], "and the code was not used up");
-    world.site.recorded(&next.plan.undo, next.plan.answer.clone());
+    assert_eq!(
+        reasons(&next),
+        [Reason::AuditUnavailable],
+        "and the code was not used up"
+    );
+    world
+        .site
+        .recorded(&next.plan.undo, next.plan.answer.clone());
     assert!(world.shows(&text).answer.granted);
     let out = world.shows_at(OUT_READER, "nonsense");
     let fallback: Answer = cbor::decode(&out.plan.fallback, 1024).unwrap();
     assert!(out.plan.egress && fallback.granted && out.plan.release.is_some());
     world.site.set_space(false);
-    assert_eq!(reasons(&world.shows(&world.code(9))), [Reason::AuditUnavailable]);
+    assert_eq!(
+        reasons(&world.shows(&world.code(9))),
+        [Reason::AuditUnavailable]
+    );
 }
 
 #[test]
@@ -186,13 +302,24 @@ fn a_read_that_quotes_an_old_beat_is_stale_in_both_directions() {
         world.beat();
     }
     for reader in [READER, OUT_READER] {
-        let ReadOutcome::Decided(plan) = world.site.read(reader, &late) else { panic!() };
+        let ReadOutcome::Decided(plan) = world.site.read(reader, &late) else {
+            panic!()
+        };
         let answer: Answer = cbor::decode(&plan.answer, 1024).unwrap();
-        assert_eq!((answer.granted, answer.reasons), (false, vec![Reason::StaleRead as u8]));
-        assert_eq!(plan.commit.events[0].event.code(), Some(EventCode::CredentialStaleRead));
+        assert_eq!(
+            (answer.granted, answer.reasons),
+            (false, vec![Reason::StaleRead as u8])
+        );
+        assert_eq!(
+            plan.commit.events[0].event.code(),
+            Some(EventCode::CredentialStaleRead)
+        );
         assert!(plan.release.is_none());
     }
-    assert!(world.shows(&text).answer.granted, "the code itself was not used up");
+    assert!(
+        world.shows(&text).answer.granted,
+        "the code itself was not used up"
+    );
 }
 
 #[test]
@@ -202,23 +329,57 @@ fn passes_that_are_revoked_carried_static_or_forged() {
     // Never heard of: the pass brings its own grant.
     let carried = claims(PassId([20; 16]), Some(world.phone.holder())).sign(&key);
     let shown = world.phone.shown(PassId([20; 16]), world.clock_now(), 0);
-    assert!(world.shows(&pass::carried_text(&carried, &shown)).answer.granted);
+    assert!(
+        world
+            .shows(&pass::carried_text(&carried, &shown))
+            .answer
+            .granted
+    );
     let printed = pass::static_text(&claims(PassId([21; 16]), None).sign(&key));
     assert!(world.shows(&printed).answer.granted);
-    assert_eq!(reasons(&world.shows(&printed)), [Reason::PassReplayed], "single entry");
+    assert_eq!(
+        reasons(&world.shows(&printed)),
+        [Reason::PassReplayed],
+        "single entry"
+    );
     let forged = pass::static_text(&claims(PassId([22; 16]), None).sign(&keyring_key()));
     assert_eq!(reasons(&world.shows(&forged)), [Reason::IssuerUnknown]);
-    assert_eq!(reasons(&world.shows("hello")), [Reason::CredentialMalformed]);
+    assert_eq!(
+        reasons(&world.shows("hello")),
+        [Reason::CredentialMalformed]
+    );
 
-    let line = |what| RevocationLine { what, at: Timestamp(T0), until: Timestamp(T0 + 1) };
-    let mut list = Revocation { version: VERSION, site: SITE, epoch: 1, lines: vec![line(Revoked::Pass(PASS))] };
-    world.site.put_revocations(Revocations::read(&cbor::encode(&list)).unwrap().1);
-    assert_eq!(reasons(&world.shows(&world.code(1))), [Reason::CredentialRevoked]);
+    let line = |what| RevocationLine {
+        what,
+        at: Timestamp(T0),
+        until: Timestamp(T0 + 1),
+    };
+    let mut list = Revocation {
+        version: VERSION,
+        site: SITE,
+        epoch: 1,
+        lines: vec![line(Revoked::Pass(PASS))],
+    };
+    world
+        .site
+        .put_revocations(Revocations::read(&cbor::encode(&list)).unwrap().1);
+    assert_eq!(
+        reasons(&world.shows(&world.code(1))),
+        [Reason::CredentialRevoked]
+    );
     list.lines = vec![line(Revoked::Subject(SUBJECT))];
-    world.site.put_revocations(Revocations::read(&cbor::encode(&list)).unwrap().1);
-    assert_eq!(reasons(&world.shows(&world.code(2))), [Reason::CredentialRevoked]);
+    world
+        .site
+        .put_revocations(Revocations::read(&cbor::encode(&list)).unwrap().1);
+    assert_eq!(
+        reasons(&world.shows(&world.code(2))),
+        [Reason::CredentialRevoked]
+    );
     let shown = world.phone.shown(PassId([20; 16]), world.clock_now(), 3);
-    assert_eq!(reasons(&world.shows(&pass::carried_text(&carried, &shown))), [Reason::CredentialRevoked]);
+    assert_eq!(
+        reasons(&world.shows(&pass::carried_text(&carried, &shown))),
+        [Reason::CredentialRevoked]
+    );
     let out = world.shows_at(OUT_READER, &world.code(4));
     assert!(out.answer.granted, "the way out is never gated");
 }
@@ -230,10 +391,20 @@ fn old_knowledge_and_a_wrong_clock_narrow_access() {
     assert_eq!(world.site.tier(), Tier::All);
     world.beat();
     assert!(world.shows(&world.code(0)).answer.granted);
-    let told: Vec<_> = world.site.tick().iter().map(|draft| draft.event.code().unwrap()).collect();
+    let told: Vec<_> = world
+        .site
+        .tick()
+        .iter()
+        .map(|draft| draft.event.code().unwrap())
+        .collect();
     assert!(told.is_empty(), "the first tick only takes note: {told:?}");
     world.clock.step_ms(-600_000);
-    let told: Vec<_> = world.site.tick().iter().map(|draft| draft.event.code().unwrap()).collect();
+    let told: Vec<_> = world
+        .site
+        .tick()
+        .iter()
+        .map(|draft| draft.event.code().unwrap())
+        .collect();
     assert_eq!(told, [EventCode::ClockUntrusted]);
     let phone_time = Timestamp(world.clock_now().0 + 1_000);
     let untrusted = world.shows(&world.phone.code(phone_time, 7));
@@ -246,110 +417,27 @@ fn old_knowledge_and_a_wrong_clock_narrow_access() {
 #[test]
 fn before_the_first_snapshot_nobody_enters_and_everybody_leaves() {
     let clock = TestClock::new();
-    let site = Site::new(env(&clock), identity(), Loaded { devices: devices(), ..Loaded::default() }).unwrap();
-    let mut world = World { clock, phone: Phone::new(), site, quote: [0; 8].into(), n: 0 };
+    let site = Site::new(
+        env(&clock),
+        identity(),
+        Loaded {
+            devices: devices(),
+            ..Loaded::default()
+        },
+    )
+    .unwrap();
+    let mut world = World {
+        clock,
+        phone: Phone::new(),
+        site,
+        quote: [0; 8].into(),
+        n: 0,
+    };
     world.beat();
-    assert_eq!(reasons(&world.shows(&world.code(0))), [Reason::CredentialUnknown]);
+    assert_eq!(
+        reasons(&world.shows(&world.code(0))),
+        [Reason::CredentialUnknown]
+    );
     let out = world.shows_at(OUT_READER, "");
     assert!(out.answer.granted && out.plan.release.is_some());
-}
-
-#[test]
-fn granted_is_not_taken() {
-    let mut world = World::new();
-    let first = world.shows(&world.code(0));
-    assert_eq!(world.input(InputKind::Released, Some(first.answer.correlation)), [EventCode::DoorUnlocked]);
-    assert_eq!(world.input(InputKind::DoorOpened, Some(first.answer.correlation)), [EventCode::DoorOpened, EventCode::AccessTaken]);
-    assert_eq!(world.input(InputKind::DoorClosed, None), [EventCode::DoorClosed]);
-    assert_eq!(world.input(InputKind::Locked, Some(first.answer.correlation)), [EventCode::DoorLocked]);
-    let second = world.shows(&world.code(1));
-    assert_eq!(world.input(InputKind::Locked, Some(second.answer.correlation)), [EventCode::DoorLocked, EventCode::AccessNotTaken]);
-    assert_eq!(world.input(InputKind::UnlockRefused, Some(second.answer.correlation)), [EventCode::DoorLockFault]);
-}
-
-#[test]
-fn an_opening_without_a_cause_is_forced() {
-    let mut world = World::new();
-    world.clock.pass_ms(60_000);
-    assert_eq!(world.input(InputKind::ExitPressed, None), [EventCode::DoorRexPressed]);
-    assert_eq!(world.input(InputKind::DoorOpened, None), [EventCode::DoorOpened]);
-    assert_eq!(world.input(InputKind::DoorClosed, None), [EventCode::DoorClosed]);
-    world.clock.pass_ms(60_000);
-    assert_eq!(world.input(InputKind::DoorOpened, None), [EventCode::DoorOpened, EventCode::DoorForcedOpen]);
-    assert_eq!(world.input(InputKind::DoorClosed, None), [EventCode::DoorClosed, EventCode::DoorForcedOpenCleared]);
-    assert_eq!(world.input(InputKind::FireOn, None), [EventCode::FireAlarm]);
-    world.clock.pass_ms(60_000);
-    assert_eq!(world.input(InputKind::DoorOpened, None), [EventCode::DoorOpened]);
-    assert_eq!(world.input(InputKind::FireOff, None), [EventCode::FireCleared]);
-}
-
-#[test]
-fn a_silent_lock_is_told_about_and_the_grant_stands_in_the_record() {
-    let mut world = World::new();
-    world.clock.pass_ms(3_500);
-    let stale_lock = world.shows(&world.code(0));
-    assert_eq!(stale_lock.codes, [EventCode::AccessGranted, EventCode::DoorLockFault]);
-    assert!(stale_lock.answer.granted && stale_lock.plan.release.is_some());
-    world.site.dismiss(LOCK);
-    let no_lock = world.shows(&world.code(1));
-    assert_eq!(no_lock.codes, [EventCode::AccessGranted, EventCode::DoorLockFault]);
-    assert_eq!((no_lock.answer.granted, reasons(&no_lock), no_lock.plan.release.is_none()), (false, vec![Reason::Other], true));
-}
-
-#[test]
-fn a_flood_of_noise_is_folded_and_a_real_pass_still_enters() {
-    let mut world = World::new();
-    let (mut recorded, mut folded) = (0, 0);
-    for n in 0..200 {
-        let bytes = world.read_bytes(&format!("noise {n}"));
-        match world.site.read(READER, &bytes) {
-            ReadOutcome::Decided(_) => recorded += 1,
-            ReadOutcome::Folded { answer, release } => {
-                assert_eq!(cbor::decode::<Answer>(&answer, 1024).unwrap().reasons, [Reason::Lockout as u8]);
-                assert!(release.is_none());
-                folded += 1;
-            }
-            _ => panic!(),
-        }
-    }
-    assert_eq!((recorded, folded), (30, 170));
-    let told: Vec<_> = world.site.tick().iter().filter_map(|draft| draft.event.code()).collect();
-    assert!(told.contains(&EventCode::CredentialLockoutStarted));
-    assert!(world.shows(&world.code(0)).answer.granted);
-}
-
-#[test]
-fn malformed_messages_are_ignored_with_a_reason() {
-    let mut world = World::new();
-    let good = world.read_bytes("x");
-    let mut long = good.clone();
-    long.resize(2_000, 0);
-    let non_canonical = [&[0xbf][..], &good[1..], &[0xff]].concat();
-    for bytes in [&[][..], b"\xff", &long, &non_canonical, &good[..good.len() - 1]] {
-        assert!(matches!(world.site.read(READER, bytes), ReadOutcome::Ignored(_)));
-        assert!(matches!(world.site.input(LOCK, bytes), InputOutcome::Ignored(_)));
-        assert!(world.site.device_beat(LOCK, bytes).is_err());
-    }
-    assert!(matches!(world.site.read(LOCK, &good), ReadOutcome::Ignored("a read of a device that is no reader")));
-    assert!(matches!(world.site.read(DeviceId([77; 16]), &good), ReadOutcome::Ignored("a read of an unknown device")));
-}
-
-#[test]
-fn a_snapshot_is_opened_through_the_pinned_keyring_only() {
-    let phone = Phone::new();
-    let pinned = keyring_key().verifying();
-    let pin = |serial| Pin { gateway: GATEWAY, site: SITE, keyring_key: &pinned, keyring_serial: serial };
-    let open = |snapshot: &Snapshot, serial| open_snapshot(&signed_snapshot(snapshot), &pin(serial)).map(|opened| opened.index.epoch);
-    let good = snapshot(3, phone.holder());
-    assert_eq!(open(&good, 1), Ok(3));
-    assert_eq!(open(&good, 2), Err(SnapshotError::Rollback), "an older keyring than seen before");
-    assert_eq!(open(&Snapshot { gateway: sekisho_domain::ids::GatewayId([9; 16]), ..good.clone() }, 1), Err(SnapshotError::Site));
-    assert_eq!(open(&Snapshot { site: sekisho_domain::ids::SiteId([9; 16]), ..good.clone() }, 1), Err(SnapshotError::Site));
-    let foreign = keyring(5).sign(&server_key(sekisho_domain::wire::keyring::Purpose::Live)).into();
-    assert_eq!(open(&Snapshot { keyring: foreign, ..good.clone() }, 1), Err(SnapshotError::Signature));
-    let mut bytes = signed_snapshot(&good);
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    assert_eq!(open_snapshot(&bytes, &pin(1)).map(drop), Err(SnapshotError::Signature));
-    assert_eq!(open_snapshot(b"\x80", &pin(1)).map(drop), Err(SnapshotError::Malformed));
 }

@@ -54,7 +54,16 @@ pub enum DeviceChange {
     Revoke(Device),
 }
 
-type Row = (String, String, String, Option<String>, Vec<u8>, Option<i64>, Option<i64>, Option<i64>);
+type Row = (
+    String,
+    String,
+    String,
+    Option<String>,
+    Vec<u8>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+);
 
 impl Store {
     /// Adds a device; `run` records it within a second, or at its next start.
@@ -82,17 +91,27 @@ impl Store {
 
     /// Asks for a device to be shut out; false when there is none of this id that is not already.
     pub async fn ask_revoke(&self, device: DeviceId, now: Timestamp) -> anyhow::Result<bool> {
-        let done = sqlx::query("UPDATE device SET revoke_asked_at = $2 WHERE id = $1 AND revoke_asked_at IS NULL")
-            .bind(device.text())
-            .bind(now.0)
-            .execute(&self.write)
-            .await?;
+        let done = sqlx::query(
+            "UPDATE device SET revoke_asked_at = $2 WHERE id = $1 AND revoke_asked_at IS NULL",
+        )
+        .bind(device.text())
+        .bind(now.0)
+        .execute(&self.write)
+        .await?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Admits an observer until `expires_at`.
-    pub async fn add_observer(&self, observer: [u8; 16], expires_at: Timestamp) -> anyhow::Result<()> {
-        sqlx::query("INSERT INTO observer (id, expires_at) VALUES ($1, $2)").bind(observer.as_slice()).bind(expires_at.0).execute(&self.write).await?;
+    pub async fn add_observer(
+        &self,
+        observer: [u8; 16],
+        expires_at: Timestamp,
+    ) -> anyhow::Result<()> {
+        sqlx::query("INSERT INTO observer (id, expires_at) VALUES ($1, $2)")
+            .bind(observer.as_slice())
+            .bind(expires_at.0)
+            .execute(&self.write)
+            .await?;
         Ok(())
     }
 
@@ -132,23 +151,43 @@ impl Store {
     pub async fn revoked_certificates(&self) -> anyhow::Result<Vec<(Serial, Timestamp)>> {
         let rows: Vec<(String, i64)> =
             sqlx::query_as("SELECT serial, revoke_asked_at FROM device WHERE revoke_asked_at IS NOT NULL ORDER BY id").fetch_all(&self.pool).await?;
-        rows.into_iter().map(|(serial, at)| Ok((parsed(&serial)?, Timestamp(at)))).collect()
+        rows.into_iter()
+            .map(|(serial, at)| Ok((parsed(&serial)?, Timestamp(at))))
+            .collect()
     }
 
     /// Observers admitted at `now`.
     pub async fn observers(&self, now: Timestamp) -> anyhow::Result<Vec<[u8; 16]>> {
         let rows: Vec<(Vec<u8>,)> =
-            sqlx::query_as("SELECT id FROM observer WHERE expires_at > $1 ORDER BY id").bind(now.0).fetch_all(&self.pool).await?;
-        Ok(rows.into_iter().filter_map(|(id,)| id.try_into().ok()).collect())
+            sqlx::query_as("SELECT id FROM observer WHERE expires_at > $1 ORDER BY id")
+                .bind(now.0)
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(id,)| id.try_into().ok())
+            .collect())
     }
 }
 
-fn device((of, door, kind, direction, fingerprint, recorded, _, revoked): Row) -> anyhow::Result<Device> {
+fn device(
+    (of, door, kind, direction, fingerprint, recorded, _, revoked): Row,
+) -> anyhow::Result<Device> {
     Ok(Device {
         id: id(&of)?,
         door: id(&door)?,
-        kind: if kind == "reader" { DeviceKind::Reader } else { DeviceKind::Lock },
-        direction: direction.map(|direction| if direction == "in" { Direction::In } else { Direction::Out }),
+        kind: if kind == "reader" {
+            DeviceKind::Reader
+        } else {
+            DeviceKind::Lock
+        },
+        direction: direction.map(|direction| {
+            if direction == "in" {
+                Direction::In
+            } else {
+                Direction::Out
+            }
+        }),
         fingerprint: digest(fingerprint),
         recorded: recorded.is_some(),
         revoked: revoked.is_some(),

@@ -100,7 +100,11 @@ pub(super) struct Context {
 }
 
 impl Effect {
-    pub(super) async fn apply(&self, c: &mut SqliteConnection, context: Context) -> sqlx::Result<()> {
+    pub(super) async fn apply(
+        &self,
+        c: &mut SqliteConnection,
+        context: Context,
+    ) -> sqlx::Result<()> {
         let now = context.now.0;
         match self {
             Self::Ratchet { pass, at_s, n } => ratchet(c, *pass, *at_s, *n, now).await,
@@ -150,7 +154,13 @@ impl Effect {
     }
 }
 
-async fn ratchet(c: &mut SqliteConnection, pass: PassId, at_s: u32, n: u16, now: i64) -> sqlx::Result<()> {
+async fn ratchet(
+    c: &mut SqliteConnection,
+    pass: PassId,
+    at_s: u32,
+    n: u16,
+    now: i64,
+) -> sqlx::Result<()> {
     // Never backwards, whatever order two readers' presentations are committed in.
     sqlx::query(
         "INSERT INTO ratchet (pass_id, at_s, n, moved_at) VALUES ($1, $2, $3, $4)
@@ -166,7 +176,14 @@ async fn ratchet(c: &mut SqliteConnection, pass: PassId, at_s: u32, n: u16, now:
     .map(drop)
 }
 
-async fn answered(c: &mut SqliteConnection, device: DeviceId, boot: &Bytes8, n: u64, answer: Option<&[u8]>, now: i64) -> sqlx::Result<()> {
+async fn answered(
+    c: &mut SqliteConnection,
+    device: DeviceId,
+    boot: &Bytes8,
+    n: u64,
+    answer: Option<&[u8]>,
+    now: i64,
+) -> sqlx::Result<()> {
     sqlx::query("INSERT INTO answered (device_id, boot, n, answer, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
         .bind(device.text())
         .bind(boot.as_slice())
@@ -179,8 +196,16 @@ async fn answered(c: &mut SqliteConnection, device: DeviceId, boot: &Bytes8, n: 
 }
 
 /// Keeps this generation and the one before.
-async fn snapshot(c: &mut SqliteConnection, epoch: u64, digest: &Digest, signed: &[u8], now: i64) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM snapshot WHERE epoch < (SELECT MAX(epoch) FROM snapshot)").execute(&mut *c).await?;
+async fn snapshot(
+    c: &mut SqliteConnection,
+    epoch: u64,
+    digest: &Digest,
+    signed: &[u8],
+    now: i64,
+) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM snapshot WHERE epoch < (SELECT MAX(epoch) FROM snapshot)")
+        .execute(&mut *c)
+        .await?;
     sqlx::query("INSERT INTO snapshot (epoch, digest, signed, applied_at) VALUES ($1, $2, $3, $4)")
         .bind(int(epoch))
         .bind(digest.0.as_slice())
@@ -191,7 +216,13 @@ async fn snapshot(c: &mut SqliteConnection, epoch: u64, digest: &Digest, signed:
         .map(drop)
 }
 
-async fn command(c: &mut SqliteConnection, id: CommandId, outcome: Outcome, cut: Option<&[u8; 16]>, context: Context) -> sqlx::Result<()> {
+async fn command(
+    c: &mut SqliteConnection,
+    id: CommandId,
+    outcome: Outcome,
+    cut: Option<&[u8; 16]>,
+    context: Context,
+) -> sqlx::Result<()> {
     let name = match outcome {
         Outcome::Executed => "executed",
         Outcome::Expired => "expired",
@@ -214,17 +245,35 @@ async fn command(c: &mut SqliteConnection, id: CommandId, outcome: Outcome, cut:
         .map(drop)
 }
 
-async fn receipt(c: &mut SqliteConnection, origin: &str, head: Head, seal_no: u64, now: i64) -> sqlx::Result<()> {
-    sqlx::query("INSERT OR REPLACE INTO head (origin, size, root, verified_at) VALUES ($1, $2, $3, $4)")
-        .bind(origin)
-        .bind(int(head.size))
-        .bind(head.root.0.as_slice())
+async fn receipt(
+    c: &mut SqliteConnection,
+    origin: &str,
+    head: Head,
+    seal_no: u64,
+    now: i64,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT OR REPLACE INTO head (origin, size, root, verified_at) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(origin)
+    .bind(int(head.size))
+    .bind(head.root.0.as_slice())
+    .bind(now)
+    .execute(&mut *c)
+    .await?;
+    sqlx::query("UPDATE seal SET freed_at = $2 WHERE no <= $1 AND freed_at IS NULL")
+        .bind(int(seal_no))
         .bind(now)
-        .execute(&mut *c)
-        .await?;
-    sqlx::query("UPDATE seal SET freed_at = $2 WHERE no <= $1 AND freed_at IS NULL").bind(int(seal_no)).bind(now).execute(c).await.map(drop)
+        .execute(c)
+        .await
+        .map(drop)
 }
 
 async fn mark(c: &mut SqliteConnection, name: &str, at: i64) -> sqlx::Result<()> {
-    sqlx::query("INSERT OR REPLACE INTO mark (name, at) VALUES ($1, $2)").bind(name).bind(at).execute(c).await.map(drop)
+    sqlx::query("INSERT OR REPLACE INTO mark (name, at) VALUES ($1, $2)")
+        .bind(name)
+        .bind(at)
+        .execute(c)
+        .await
+        .map(drop)
 }

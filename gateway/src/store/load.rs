@@ -6,7 +6,6 @@ use sekisho_domain::crypto::Digest;
 use sekisho_domain::ids::{Correlation, DeviceId, DoorId, PassId};
 use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::Bytes8;
-use sekisho_domain::wire::uplink::Head;
 
 use super::tail::{Tail, Unsealed};
 use super::{Device, Store, digest, id, uint};
@@ -70,14 +69,21 @@ impl Store {
     pub async fn load(&self) -> anyhow::Result<Loaded> {
         Ok(Loaded {
             snapshot: self.snapshot().await?,
-            revocation: sqlx::query_as::<_, (i64, Vec<u8>)>("SELECT epoch, payload FROM revocation WHERE id = 'one'")
-                .fetch_optional(&self.pool)
-                .await?
-                .map(|(epoch, payload)| (uint(epoch), payload)),
+            revocation: sqlx::query_as::<_, (i64, Vec<u8>)>(
+                "SELECT epoch, payload FROM revocation WHERE id = 'one'",
+            )
+            .fetch_optional(&self.pool)
+            .await?
+            .map(|(epoch, payload)| (uint(epoch), payload)),
             ratchets: self.ratchets().await?,
             answered: self.answered().await?,
             releases: self.releases().await?,
-            devices: self.devices().await?.into_iter().filter(|device| device.recorded && !device.revoked).collect(),
+            devices: self
+                .devices()
+                .await?
+                .into_iter()
+                .filter(|device| device.recorded && !device.revoked)
+                .collect(),
             fresh: self.mark("fresh").await?,
             floor: self.mark("floor").await?,
         })
@@ -87,60 +93,117 @@ impl Store {
     pub(super) async fn tail(&self) -> anyhow::Result<Tail> {
         // On the writer's connection, so that it sees exactly what the writer wrote.
         let last: Option<(i64, i64, Vec<u8>)> =
-            sqlx::query_as("SELECT no, next_seq, hash FROM seal ORDER BY no DESC LIMIT 1").fetch_optional(&self.write).await?;
-        let (last_seal, first_unsealed, last_hash) = last.map_or((0, 1, Digest::ZERO), |(no, next, hash)| (uint(no), uint(next), digest(hash)));
+            sqlx::query_as("SELECT no, next_seq, hash FROM seal ORDER BY no DESC LIMIT 1")
+                .fetch_optional(&self.write)
+                .await?;
+        let (last_seal, first_unsealed, last_hash) = last
+            .map_or((0, 1, Digest::ZERO), |(no, next, hash)| {
+                (uint(no), uint(next), digest(hash))
+            });
         let rows: Vec<(i64, Vec<u8>, String, i64)> =
-            sqlx::query_as("SELECT seq, bytes, openings, closes FROM event ORDER BY seq").fetch_all(&self.write).await?;
+            sqlx::query_as("SELECT seq, bytes, openings, closes FROM event ORDER BY seq")
+                .fetch_all(&self.write)
+                .await?;
         let mut unsealed = VecDeque::new();
-        for (bytes, openings, closes) in rows.into_iter().filter(|row| uint(row.0) >= first_unsealed).map(|row| (row.1, row.2, row.3)) {
-            unsealed.push_back(Unsealed { bytes, openings: serde_json::from_str(&openings)?, closes: closes == 1 });
+        for (bytes, openings, closes) in rows
+            .into_iter()
+            .filter(|row| uint(row.0) >= first_unsealed)
+            .map(|row| (row.1, row.2, row.3))
+        {
+            unsealed.push_back(Unsealed {
+                bytes,
+                openings: serde_json::from_str(&openings)?,
+                closes: closes == 1,
+            });
         }
-        let (freed,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(no), 0) FROM seal WHERE freed_at IS NOT NULL").fetch_one(&self.write).await?;
-        let (unfreed,): (i64,) =
-            sqlx::query_as("SELECT CAST(COALESCE(SUM(size), 0) AS INTEGER) FROM seal WHERE freed_at IS NULL").fetch_one(&self.write).await?;
-        let head: Option<(i64, Vec<u8>)> = sqlx::query_as("SELECT size, root FROM head WHERE origin = (SELECT origin FROM identity WHERE id = 'one')")
-            .fetch_optional(&self.write)
+        // Seals are freed in order, so the first unfreed one says it all.
+        let (unfreed_from,): (Option<i64>,) =
+            sqlx::query_as("SELECT MIN(no) FROM seal WHERE freed_at IS NULL")
+                .fetch_one(&self.write)
+                .await?;
+        let freed = unfreed_from.map_or(last_seal, |no| uint(no) - 1);
+        let (origin,): (String,) = sqlx::query_as("SELECT origin FROM identity WHERE id = 'one'")
+            .fetch_one(&self.write)
             .await?;
+        let (unfreed,): (i64,) = sqlx::query_as(
+            "SELECT CAST(COALESCE(SUM(size), 0) AS INTEGER) FROM seal WHERE freed_at IS NULL",
+        )
+        .fetch_one(&self.write)
+        .await?;
+        let head = self.head(&origin).await?;
         Ok(Tail {
             next_seq: first_unsealed + unsealed.len() as u64,
             last_seal,
             last_hash,
             unsealed,
-            head: head.map(|(size, root)| Head { size: uint(size), root: digest(root) }),
-            freed: uint(freed),
+            head,
+            origin,
+            freed,
             unfreed_bytes: uint(unfreed),
         })
     }
 
     async fn snapshot(&self) -> anyhow::Result<Option<Held>> {
-        let row: Option<(i64, Vec<u8>, Vec<u8>)> =
-            sqlx::query_as("SELECT epoch, digest, signed FROM snapshot ORDER BY epoch DESC LIMIT 1").fetch_optional(&self.pool).await?;
-        Ok(row.map(|(epoch, of, signed)| Held { epoch: uint(epoch), digest: digest(of), signed }))
+        let row: Option<(i64, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            "SELECT epoch, digest, signed FROM snapshot ORDER BY epoch DESC LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|(epoch, of, signed)| Held {
+            epoch: uint(epoch),
+            digest: digest(of),
+            signed,
+        }))
     }
 
     async fn ratchets(&self) -> anyhow::Result<HashMap<PassId, (u32, u16)>> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as("SELECT pass_id, at_s, n FROM ratchet").fetch_all(&self.pool).await?;
-        rows.into_iter().map(|(pass, at_s, n)| Ok((id(&pass)?, (u32::try_from(at_s)?, u16::try_from(n)?)))).collect()
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as("SELECT pass_id, at_s, n FROM ratchet")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.into_iter()
+            .map(|(pass, at_s, n)| Ok((id(&pass)?, (u32::try_from(at_s)?, u16::try_from(n)?))))
+            .collect()
     }
 
     async fn answered(&self) -> anyhow::Result<Vec<Answered>> {
         type Row = (String, Vec<u8>, i64, Option<Vec<u8>>);
-        let rows: Vec<Row> = sqlx::query_as("SELECT device_id, boot, n, answer FROM answered ORDER BY row_no").fetch_all(&self.pool).await?;
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT device_id, boot, n, answer FROM answered ORDER BY row_no")
+                .fetch_all(&self.pool)
+                .await?;
         rows.into_iter()
             .map(|(device, boot, n, answer)| {
                 let boot = <[u8; 8]>::try_from(boot.as_slice())?.into();
-                Ok(Answered { device: id(&device)?, boot, n: uint(n), answer })
+                Ok(Answered {
+                    device: id(&device)?,
+                    boot,
+                    n: uint(n),
+                    answer,
+                })
             })
             .collect()
     }
 
     async fn releases(&self) -> anyhow::Result<Vec<Release>> {
-        let rows: Vec<(String, String)> = sqlx::query_as("SELECT correlation, door_id FROM release").fetch_all(&self.pool).await?;
-        rows.into_iter().map(|(correlation, door)| Ok(Release { correlation: id(&correlation)?, door: id(&door)? })).collect()
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT correlation, door_id FROM release")
+                .fetch_all(&self.pool)
+                .await?;
+        rows.into_iter()
+            .map(|(correlation, door)| {
+                Ok(Release {
+                    correlation: id(&correlation)?,
+                    door: id(&door)?,
+                })
+            })
+            .collect()
     }
 
     async fn mark(&self, name: &str) -> anyhow::Result<Option<Timestamp>> {
-        let row: Option<(i64,)> = sqlx::query_as("SELECT at FROM mark WHERE name = $1").bind(name).fetch_optional(&self.pool).await?;
+        let row: Option<(i64,)> = sqlx::query_as("SELECT at FROM mark WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await?;
         Ok(row.map(|(at,)| Timestamp(at)))
     }
 }

@@ -12,6 +12,7 @@ mod status;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -83,7 +84,10 @@ impl Store {
     /// Opens an existing file and brings its schema up to date.
     pub async fn open(path: &Path) -> anyhow::Result<Self> {
         if !path.exists() {
-            return Err(anyhow!("{} is not there: enrol this gateway first (sekisho-gateway enrol CODE --server URL --dir DIR)", path.display()));
+            return Err(anyhow!(
+                "{} is not there: enrol this gateway first (sekisho-gateway enrol CODE --server URL --dir DIR)",
+                path.display()
+            ));
         }
         Self::connect(path).await
     }
@@ -96,9 +100,20 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10));
         let context = || format!("cannot open the database file {}", path.display());
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.with_context(context)?;
-        sqlx::migrate!("../migrations/gateway").run(&write).await.with_context(context)?;
-        let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await.with_context(context)?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .with_context(context)?;
+        sqlx::migrate!("../migrations/gateway")
+            .run(&write)
+            .await
+            .with_context(context)?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(2)
+            .connect_with(options)
+            .await
+            .with_context(context)?;
         Ok(Self { pool, write })
     }
 
@@ -114,7 +129,10 @@ impl Store {
             gateway: GatewayId::parse_text(&gateway)?,
             site: SiteId::parse_text(&site)?,
             stream: StreamId::parse_text(&stream)?,
-            keyring_key: VerifyingKey::from_bytes(<[u8; 32]>::try_from(key).map_err(|_| anyhow!("the pinned keyring key is damaged"))?),
+            keyring_key: VerifyingKey::from_bytes(
+                <[u8; 32]>::try_from(key)
+                    .map_err(|_| anyhow!("the pinned keyring key is damaged"))?,
+            ),
             keyring,
             keyring_serial: uint(serial),
             origin,
@@ -145,7 +163,8 @@ fn digest(bytes: Vec<u8>) -> Digest {
 
 /// From a column that holds an id.
 fn id<T: FromIdText>(text: &str) -> anyhow::Result<T> {
-    T::from_id_text(text).ok_or_else(|| anyhow!("the database holds {text:?} where an id should be"))
+    T::from_id_text(text)
+        .ok_or_else(|| anyhow!("the database holds {text:?} where an id should be"))
 }
 
 /// Ids by their database form.
@@ -164,5 +183,6 @@ from_id_text!(DeviceId, DoorId, PassId, Correlation);
 
 /// Brings a text column of a closed set back; only our own writers fill it.
 fn parsed<T: FromStr>(text: &str) -> anyhow::Result<T> {
-    text.parse().map_err(|_| anyhow!("the database holds {text:?}, which this version does not know"))
+    text.parse()
+        .map_err(|_| anyhow!("the database holds {text:?}, which this version does not know"))
 }

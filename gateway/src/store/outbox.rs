@@ -47,30 +47,50 @@ pub struct StoredHead {
 impl Store {
     /// Up to `limit` seals from number `from` on, in order.
     pub async fn seals_from(&self, from: u64, limit: u32) -> anyhow::Result<Vec<StoredSeal>> {
-        let rows: Vec<(i64, Vec<u8>, Option<String>)> = sqlx::query_as("SELECT no, bytes, openings FROM seal WHERE no >= $1 ORDER BY no LIMIT $2")
-            .bind(int(from))
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await?;
+        let rows: Vec<(i64, Vec<u8>, Option<String>)> = sqlx::query_as(
+            "SELECT no, bytes, openings FROM seal WHERE no >= $1 ORDER BY no LIMIT $2",
+        )
+        .bind(int(from))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
         rows.into_iter()
             .map(|(no, seal, openings)| {
-                let openings = openings.map_or(Ok(Vec::new()), |text| serde_json::from_str(&text))?;
-                let publish = sekisho_domain::cbor::encode(&EvidencePublish { version: VERSION, seal: seal.into(), openings });
-                Ok(StoredSeal { no: uint(no), publish })
+                let openings =
+                    openings.map_or(Ok(Vec::new()), |text| serde_json::from_str(&text))?;
+                let publish = sekisho_domain::cbor::encode(&EvidencePublish {
+                    version: VERSION,
+                    seal: seal.into(),
+                    openings,
+                });
+                Ok(StoredSeal {
+                    no: uint(no),
+                    publish,
+                })
             })
             .collect()
     }
 
     /// Leaf hash of a seal.
     pub async fn seal_hash(&self, no: u64) -> anyhow::Result<Option<Digest>> {
-        let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT hash FROM seal WHERE no = $1").bind(int(no)).fetch_optional(&self.pool).await?;
+        let row: Option<(Vec<u8>,)> = sqlx::query_as("SELECT hash FROM seal WHERE no = $1")
+            .bind(int(no))
+            .fetch_optional(&self.pool)
+            .await?;
         Ok(row.map(|(hash,)| digest(hash)))
     }
 
     /// The last verified head of a log.
     pub async fn head(&self, origin: &str) -> anyhow::Result<Option<Head>> {
-        let row: Option<(i64, Vec<u8>)> = sqlx::query_as("SELECT size, root FROM head WHERE origin = $1").bind(origin).fetch_optional(&self.pool).await?;
-        Ok(row.map(|(size, root)| Head { size: uint(size), root: digest(root) }))
+        let row: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT size, root FROM head WHERE origin = $1")
+                .bind(origin)
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(row.map(|(size, root)| Head {
+            size: uint(size),
+            root: digest(root),
+        }))
     }
 
     /// Stores the head that enrolment brought. Only before the first `run`.
@@ -93,7 +113,8 @@ impl Store {
         .bind(id.text())
         .fetch_optional(&self.pool)
         .await?;
-        row.map(|(outcome, seal)| Ok((parsed::<StoredOutcome>(&outcome)?.0, seal.map(uint)))).transpose()
+        row.map(|(outcome, seal)| Ok((parsed::<StoredOutcome>(&outcome)?.0, seal.map(uint))))
+            .transpose()
     }
 
     /// Throws away what nobody needs any more. Nothing unacknowledged is ever touched.
@@ -104,7 +125,10 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         // The last seal stays whatever its age: the next one names its hash.
-        sqlx::query("DELETE FROM seal WHERE freed_at < $1 AND no < (SELECT MAX(no) FROM seal)").bind(now.0 - KEEP_SEALS_MS).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM seal WHERE freed_at < $1 AND no < (SELECT MAX(no) FROM seal)")
+            .bind(now.0 - KEEP_SEALS_MS)
+            .execute(&mut *tx)
+            .await?;
         sqlx::query(
             "DELETE FROM seal WHERE freed_at IS NOT NULL AND no < (SELECT MAX(no) FROM seal) AND no <= (
                 SELECT MAX(no) FROM (SELECT no, SUM(size) OVER (ORDER BY no DESC) AS above FROM seal WHERE freed_at IS NOT NULL) WHERE above > $1)",
@@ -112,11 +136,25 @@ impl Store {
         .bind(KEEP_SEALS_BYTES)
         .execute(&mut *tx)
         .await?;
-        sqlx::query("DELETE FROM cut WHERE seq < (SELECT MIN(first_seq) FROM seal)").execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM ratchet WHERE moved_at < $1").bind(now.0 - KEEP_RATCHETS_MS).execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM command WHERE at < $1").bind(now.0 - KEEP_COMMANDS_MS).execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM release WHERE at < $1").bind(now.0 - KEEP_COMMANDS_MS).execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM observer WHERE expires_at < $1").bind(now.0).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM cut WHERE seq < (SELECT MIN(first_seq) FROM seal)")
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM ratchet WHERE moved_at < $1")
+            .bind(now.0 - KEEP_RATCHETS_MS)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM command WHERE at < $1")
+            .bind(now.0 - KEEP_COMMANDS_MS)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM release WHERE at < $1")
+            .bind(now.0 - KEEP_COMMANDS_MS)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("DELETE FROM observer WHERE expires_at < $1")
+            .bind(now.0)
+            .execute(&mut *tx)
+            .await?;
         sqlx::query(
             "DELETE FROM answered WHERE row_no IN (
                 SELECT row_no FROM (SELECT row_no, ROW_NUMBER() OVER (PARTITION BY device_id ORDER BY row_no DESC) AS place FROM answered) WHERE place > $1)",

@@ -46,21 +46,41 @@ impl Store {
     /// The durable part of the status.
     pub async fn durable(&self) -> anyhow::Result<Durable> {
         let tail = self.tail().await?;
-        let (unacknowledged,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM seal WHERE freed_at IS NULL").fetch_one(&self.pool).await?;
+        let (unacknowledged,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM seal WHERE freed_at IS NULL")
+                .fetch_one(&self.pool)
+                .await?;
         let cuts: Vec<(Vec<u8>, Option<i64>, i64)> =
             sqlx::query_as("SELECT nonce, (SELECT no FROM seal WHERE next_seq > cut.seq ORDER BY next_seq, no LIMIT 1), seq FROM cut ORDER BY seq")
                 .fetch_all(&self.pool)
                 .await?;
-        let counters: Vec<(i64, i64)> = sqlx::query_as("SELECT code, n FROM counter ORDER BY code").fetch_all(&self.pool).await?;
-        let (snapshot,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(epoch), 0) FROM snapshot").fetch_one(&self.pool).await?;
-        let (revocation,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(epoch), 0) FROM revocation").fetch_one(&self.pool).await?;
+        let counters: Vec<(i64, i64)> = sqlx::query_as("SELECT code, n FROM counter ORDER BY code")
+            .fetch_all(&self.pool)
+            .await?;
+        let (snapshot,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(epoch), 0) FROM snapshot")
+            .fetch_one(&self.pool)
+            .await?;
+        let (revocation,): (i64,) =
+            sqlx::query_as("SELECT COALESCE(MAX(epoch), 0) FROM revocation")
+                .fetch_one(&self.pool)
+                .await?;
         Ok(Durable {
             last_seal: tail.last_seal,
             last_seq: tail.last_seq(),
             freed: tail.freed,
             unacknowledged: uint(unacknowledged),
-            cuts: cuts.into_iter().map(|(nonce, seal, seq)| Cut { nonce: hex(&nonce), seal_no: seal.map(uint), seq: uint(seq) }).collect(),
-            events: counters.into_iter().map(|(code, n)| (name(code), uint(n))).collect(),
+            cuts: cuts
+                .into_iter()
+                .map(|(nonce, seal, seq)| Cut {
+                    nonce: hex(&nonce),
+                    seal_no: seal.map(uint),
+                    seq: uint(seq),
+                })
+                .collect(),
+            events: counters
+                .into_iter()
+                .map(|(code, n)| (name(code), uint(n)))
+                .collect(),
             snapshot_epoch: uint(snapshot),
             revocation_epoch: uint(revocation),
             head: tail.head,

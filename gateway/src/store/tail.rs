@@ -27,7 +27,13 @@ pub(super) struct Unsealed {
 
 impl Unsealed {
     fn size(&self) -> usize {
-        self.bytes.len() + STRING_HEAD + self.openings.iter().map(|opening| opening.len() + STRING_HEAD).sum::<usize>()
+        self.bytes.len()
+            + STRING_HEAD
+            + self
+                .openings
+                .iter()
+                .map(|opening| opening.len() + STRING_HEAD)
+                .sum::<usize>()
     }
 }
 
@@ -56,7 +62,9 @@ pub(super) struct Tail {
     pub last_seal: u64,
     pub last_hash: Digest,
     pub unsealed: VecDeque<Unsealed>,
-    /// Newest head that this gateway verified; every seal acknowledges it.
+    /// The log that takes our seals.
+    pub origin: String,
+    /// Its newest head that this gateway verified; every seal acknowledges it.
     pub head: Option<Head>,
     pub freed: u64,
     pub unfreed_bytes: u64,
@@ -77,9 +85,20 @@ impl Tail {
         self.next_seq += 1;
     }
 
+    /// A receipt was verified that frees seals of `bytes` bytes.
+    pub(super) fn receipt(&mut self, origin: &str, head: Head, seal_no: u64, bytes: u64) {
+        if origin == self.origin {
+            self.head = Some(head);
+        }
+        self.freed = self.freed.max(seal_no);
+        self.unfreed_bytes = self.unfreed_bytes.saturating_sub(bytes);
+    }
+
     /// Whether a seal has to be made before anything else is appended.
     pub(super) fn full(&self) -> bool {
-        self.run() < self.unsealed.len() || self.run() == EVENTS_MAX || self.unsealed.iter().any(|event| event.closes)
+        self.run() < self.unsealed.len()
+            || self.run() == EVENTS_MAX
+            || self.unsealed.iter().any(|event| event.closes)
     }
 
     /// Makes the next seal of as many events as fit; without any, an empty one.
@@ -95,14 +114,24 @@ impl Tail {
             first_seq,
             prev_seal_hash: self.last_hash,
             ack: self.head,
-            events: run.iter().map(|event| ByteVec::from(event.bytes.clone())).collect(),
+            events: run
+                .iter()
+                .map(|event| ByteVec::from(event.bytes.clone()))
+                .collect(),
         };
         let bytes = seal.sign(&sealer.key);
         let hash = seal_hash(&bytes);
         self.last_seal = seal.seal_no;
         self.last_hash = hash;
         let openings = run.into_iter().flat_map(|event| event.openings).collect();
-        Sealed { no: seal.seal_no, first_seq, next_seq: seal.next_seq(), bytes, hash, openings }
+        Sealed {
+            no: seal.seal_no,
+            first_seq,
+            next_seq: seal.next_seq(),
+            bytes,
+            hash,
+            openings,
+        }
     }
 
     /// How many of the waiting events go into one seal.
@@ -133,15 +162,33 @@ mod tests {
     use super::*;
 
     fn sealer() -> Sealer {
-        Sealer { gateway: GatewayId([1; 16]), site: SiteId([2; 16]), stream: StreamId([3; 16]), key: Arc::new(SigningKey::from_seed(&[4; 32]).unwrap()) }
+        Sealer {
+            gateway: GatewayId([1; 16]),
+            site: SiteId([2; 16]),
+            stream: StreamId([3; 16]),
+            key: Arc::new(SigningKey::from_seed(&[4; 32]).unwrap()),
+        }
     }
 
     fn tail() -> Tail {
-        Tail { next_seq: 1, last_seal: 0, last_hash: Digest::ZERO, unsealed: VecDeque::new(), head: None, freed: 0, unfreed_bytes: 0 }
+        Tail {
+            next_seq: 1,
+            last_seal: 0,
+            last_hash: Digest::ZERO,
+            unsealed: VecDeque::new(),
+            head: None,
+            origin: String::new(),
+            freed: 0,
+            unfreed_bytes: 0,
+        }
     }
 
     fn event(size: usize, closes: bool) -> Unsealed {
-        Unsealed { bytes: cbor::encode(&ByteVec::from(vec![7; size])), openings: vec!["o".repeat(100)], closes }
+        Unsealed {
+            bytes: cbor::encode(&ByteVec::from(vec![7; size])),
+            openings: vec!["o".repeat(100)],
+            closes,
+        }
     }
 
     #[test]
@@ -164,7 +211,11 @@ mod tests {
         }
         assert!(tail.full());
         let big = tail.seal(&sealer());
-        let publish = EvidencePublish { version: VERSION, seal: big.bytes.clone().into(), openings: big.openings };
+        let publish = EvidencePublish {
+            version: VERSION,
+            seal: big.bytes.clone().into(),
+            openings: big.openings,
+        };
         let size = cbor::encode(&publish).len();
         assert!(size <= SEAL_MAX && size > SEAL_MAX / 2, "{size}");
     }

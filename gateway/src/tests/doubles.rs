@@ -1,4 +1,4 @@
-//! Stand-ins for what surrounds a gateway: a server behind a real uplink broker, its HTTPS listener, and the devices of a door.
+//! A stand-in for the server: behind a real uplink broker, with a true log, and with an HTTPS listener for one enrolment.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -6,23 +6,27 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sekisho_bus::{Acl, Broker, BrokerConfig, BrokerTls, Client, ClientConfig, Event as BusEvent, Retry};
+use rustls_pki_types::pem::PemObject;
+use sekisho_bus::{
+    Acl, Broker, BrokerConfig, BrokerTls, Client, ClientConfig, Event as BusEvent, Retry,
+};
 use sekisho_certs::{Issued, Profile, Root, RootKind, tls};
 use sekisho_domain::cbor;
-use rustls_pki_types::pem::PemObject;
 use sekisho_domain::crypto::{Digest, VerifyingKey, hex, unhex};
 use sekisho_domain::evidence::checkpoint::{self, Checkpoint, KeyName};
 use sekisho_domain::evidence::seal::{Seal, seal_hash};
 use sekisho_domain::evidence::tree::{Tree, leaf_hash};
-use sekisho_domain::ids::{DeviceId, StreamId};
+use sekisho_domain::ids::StreamId;
 use sekisho_domain::time::Timestamp;
-use sekisho_domain::wire::bus::{Answer, DeviceBeat, GatewayBeat, Input, InputKind, Read, Unlock};
+use sekisho_domain::wire::VERSION;
 use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::keyring::Purpose;
 use sekisho_domain::wire::signed;
-use sekisho_domain::wire::topic::{Bus, Channel, Leg, Uplink, bus_device_filter, server_filters};
-use sekisho_domain::wire::uplink::{CHUNK_MAX, CommandResult, EvidencePublish, Freshness, Receipt, ReceiptProof, SnapshotChunk, State};
-use sekisho_domain::wire::{Bytes8, VERSION};
+use sekisho_domain::wire::topic::{Channel, Uplink, server_filters};
+use sekisho_domain::wire::uplink::{
+    CHUNK_MAX, CommandResult, EvidencePublish, Freshness, Receipt, ReceiptProof, SnapshotChunk,
+    State,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
@@ -44,7 +48,10 @@ pub(crate) async fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -
         if let Some(value) = found() {
             return value;
         }
-        assert!(tokio::time::Instant::now() < end, "waited in vain for {what}");
+        assert!(
+            tokio::time::Instant::now() < end,
+            "waited in vain for {what}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -69,14 +76,38 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// A log with its leaf 0.
+    fn new() -> Self {
+        let mut tree = Tree::new();
+        tree.append(leaf_hash(b"log.opened"));
+        Self {
+            seal_key: None,
+            tree,
+            stream: None,
+            seals: Vec::new(),
+            openings: 0,
+            births: Vec::new(),
+            results: Vec::new(),
+            head: 1,
+            mute: false,
+            forge: false,
+        }
+    }
+
     /// Every event in order.
     pub(crate) fn events(&self) -> Vec<Event> {
         let seals = self.seals.iter().map(|bytes| Seal::peek(bytes).unwrap().1);
-        seals.flat_map(|seal| seal.events).map(|bytes| Event::from_bytes(&bytes).unwrap()).collect()
+        seals
+            .flat_map(|seal| seal.events)
+            .map(|bytes| Event::from_bytes(&bytes).unwrap())
+            .collect()
     }
 
     pub(crate) fn count(&self, code: sekisho_domain::wire::code::EventCode) -> usize {
-        self.events().iter().filter(|event| event.code == code as u16).count()
+        self.events()
+            .iter()
+            .filter(|event| event.code == code as u16)
+            .count()
     }
 }
 
@@ -92,41 +123,75 @@ impl Server {
     pub(crate) async fn start(dir: &Path) -> Self {
         let root = Arc::new(Root::create(RootKind::Uplink).unwrap());
         let now = wall().0;
-        let issued = root.issue(&Profile::Broker { id: SERVER, names: vec!["127.0.0.1".to_owned()] }, now).unwrap();
+        let issued = root
+            .issue(
+                &Profile::Broker {
+                    id: SERVER,
+                    names: vec!["127.0.0.1".to_owned()],
+                },
+                now,
+            )
+            .unwrap();
         let broker_tls = BrokerTls {
             root_pem: root.cert_pem().to_owned(),
             crl_pem: root.crl(&[], 1, now).unwrap(),
             cert_pem: issued.certificate.pem,
             key_pem: issued.key_pem,
         };
-        let broker = Broker::start(BrokerConfig::new(dir.join("uplink-broker"), broker_tls, Acl::uplink(&[SERVER]))).await.unwrap();
-        let profile = Profile::Server { id: SERVER, names: Vec::new() };
-        let mut config = client_config(&root, &root.issue(&profile, now).unwrap(), broker.port(), &profile.cn());
+        let broker = Broker::start(BrokerConfig::new(
+            dir.join("uplink-broker"),
+            broker_tls,
+            Acl::uplink(&[SERVER]),
+        ))
+        .await
+        .unwrap();
+        let profile = Profile::Server {
+            id: SERVER,
+            names: Vec::new(),
+        };
+        let mut config = client_config(
+            &root,
+            &root.issue(&profile, now).unwrap(),
+            broker.port(),
+            &profile.cn(),
+        );
         config.subscriptions = server_filters().to_vec();
         let (client, mut events) = Client::start(config);
-        let mut tree = Tree::new();
-        tree.append(leaf_hash(b"log.opened"));
-        let seen = Seen { seal_key: None, tree, stream: None, seals: Vec::new(), openings: 0, births: Vec::new(), results: Vec::new(), head: 1, mute: false, forge: false };
-        let seen = Arc::new(Mutex::new(seen));
+        let seen = Arc::new(Mutex::new(Seen::new()));
         let (own, shared) = (client.clone(), Arc::clone(&seen));
         tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 if let BusEvent::Message(message) = event {
                     let channel = message.topic.parse::<Uplink>().unwrap().channel;
                     if let Some(receipt) = take(&shared, channel, &message.payload) {
-                        let _ = own.publish(&topic(Channel::Receipt), receipt, false, None).await;
+                        let _ = own
+                            .publish(&topic(Channel::Receipt), receipt, false, None)
+                            .await;
                     }
                     own.ack(message.ack).await;
                 }
             }
         });
-        Self { root, broker, client, seen }
+        Self {
+            root,
+            broker,
+            client,
+            seen,
+        }
     }
 
     pub(crate) async fn send(&self, channel: Channel, payload: Vec<u8>) {
         let end = tokio::time::Instant::now() + SOON;
-        while self.client.publish(&topic(channel), payload.clone(), false, None).await.is_err() {
-            assert!(tokio::time::Instant::now() < end, "the server cannot publish");
+        while self
+            .client
+            .publish(&topic(channel), payload.clone(), false, None)
+            .await
+            .is_err()
+        {
+            assert!(
+                tokio::time::Instant::now() < end,
+                "the server cannot publish"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -134,14 +199,28 @@ impl Server {
     pub(crate) async fn send_snapshot(&self, signed: &[u8]) {
         let digest = Digest::of(&[signed]);
         for (i, part) in signed.chunks(CHUNK_MAX).enumerate() {
-            let (total, offset) = (u32::try_from(signed.len()).unwrap(), u32::try_from(i * CHUNK_MAX).unwrap());
-            let chunk = SnapshotChunk { version: VERSION, digest, total, offset, bytes: part.to_vec().into() };
+            let (total, offset) = (
+                u32::try_from(signed.len()).unwrap(),
+                u32::try_from(i * CHUNK_MAX).unwrap(),
+            );
+            let chunk = SnapshotChunk {
+                version: VERSION,
+                digest,
+                total,
+                offset,
+                bytes: part.to_vec().into(),
+            };
             self.send(Channel::Snapshot, cbor::encode(&chunk)).await;
         }
     }
 
     /// Says what is newest, quoting the newest birth.
-    pub(crate) async fn send_freshness(&self, epoch: u64, digest: Digest, revocation: (u64, Digest)) {
+    pub(crate) async fn send_freshness(
+        &self,
+        epoch: u64,
+        digest: Digest,
+        revocation: (u64, Digest),
+    ) {
         let nonce = self.nonce();
         let freshness = Freshness {
             version: VERSION,
@@ -153,11 +232,20 @@ impl Server {
             at: wall(),
             nonce,
         };
-        self.send(Channel::Freshness, signed::seal_for(&server_key(Purpose::Live), GATEWAY, Channel::Freshness, &freshness)).await;
+        self.send(
+            Channel::Freshness,
+            signed::seal_for(
+                &server_key(Purpose::Live),
+                GATEWAY,
+                Channel::Freshness,
+                &freshness,
+            ),
+        )
+        .await;
     }
 
     pub(crate) fn nonce(&self) -> sekisho_domain::wire::Bytes16 {
-        self.seen.lock().unwrap().births.last().unwrap().nonce.clone()
+        self.seen.lock().unwrap().births.last().unwrap().nonce
     }
 
     /// Waits until the server's record satisfies `wanted`.
@@ -167,7 +255,11 @@ impl Server {
 }
 
 fn topic(channel: Channel) -> String {
-    Uplink { gateway: GATEWAY, channel }.to_string()
+    Uplink {
+        gateway: GATEWAY,
+        channel,
+    }
+    .to_string()
 }
 
 /// Takes one message; the receipt to answer, if any.
@@ -177,7 +269,12 @@ fn take(seen: &Mutex<Seen>, channel: Channel, payload: &[u8]) -> Option<Vec<u8>>
     match channel {
         Channel::State => {
             let state: State = signed::open_for(&key, GATEWAY, channel, payload, 4096).unwrap();
-            if state.alive {
+            // As the broker repeats a retained birth, one with a known nonce is an echo.
+            let echo = seen
+                .births
+                .last()
+                .is_some_and(|birth| birth.nonce == state.nonce);
+            if state.alive && !echo {
                 seen.head = state.head.map_or(0, |head| head.size);
                 seen.births.push(state);
             }
@@ -198,7 +295,13 @@ fn evidence(seen: &mut Seen, payload: &[u8]) -> Option<Vec<u8>> {
     let seal = Seal::open(&seen.seal_key.unwrap(), &publish.seal).unwrap();
     let expected = seen.seals.len() as u64 + 1;
     seen.stream = Some(seal.stream);
-    let mut receipt = Receipt { version: VERSION, stream: seal.stream, resend_from: None, proof: None, credit: 8 };
+    let mut receipt = Receipt {
+        version: VERSION,
+        stream: seal.stream,
+        resend_from: None,
+        proof: None,
+        credit: 8,
+    };
     if seal.seal_no > expected {
         receipt.resend_from = Some(expected);
         return Some(cbor::encode(&receipt));
@@ -208,14 +311,29 @@ fn evidence(seen: &mut Seen, payload: &[u8]) -> Option<Vec<u8>> {
         seen.seals.push(publish.seal.to_vec());
         seen.openings += publish.openings.len();
     } else {
-        assert_eq!(seen.seals[usize::try_from(seal.seal_no).unwrap() - 1], publish.seal.to_vec(), "a resend is byte-equal");
+        assert_eq!(
+            seen.seals[usize::try_from(seal.seal_no).unwrap() - 1],
+            publish.seal.to_vec(),
+            "a resend is byte-equal"
+        );
     }
     if seen.mute {
         return None;
     }
     let (size, index) = (seen.tree.len(), seal.seal_no);
-    let signer = if seen.forge { Purpose::Live } else { Purpose::Log };
-    let note = checkpoint::sign(&Checkpoint { origin: KeyName::new(ORIGIN).unwrap(), size, root: seen.tree.root() }, &server_key(signer));
+    let signer = if seen.forge {
+        Purpose::Live
+    } else {
+        Purpose::Log
+    };
+    let note = checkpoint::sign(
+        &Checkpoint {
+            origin: KeyName::new(ORIGIN).unwrap(),
+            size,
+            root: seen.tree.root(),
+        },
+        &server_key(signer),
+    );
     receipt.proof = Some(ReceiptProof {
         seal_no: seal.seal_no,
         checkpoint: note,
@@ -231,16 +349,46 @@ fn evidence(seen: &mut Seen, payload: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Answers one enrolment over real TLS, as the machines' listener does. Gives the address and, later, the seal key it was told.
-pub(crate) async fn serve_enrolment(server: &Server) -> (String, tokio::task::JoinHandle<VerifyingKey>) {
+pub(crate) async fn serve_enrolment(
+    server: &Server,
+) -> (String, tokio::task::JoinHandle<VerifyingKey>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
-    let issued = server.root.issue(&Profile::Server { id: SERVER, names: vec!["127.0.0.1".to_owned()] }, wall().0).unwrap();
+    let url = format!(
+        "https://127.0.0.1:{}",
+        listener.local_addr().unwrap().port()
+    );
+    let issued = server
+        .root
+        .issue(
+            &Profile::Server {
+                id: SERVER,
+                names: vec!["127.0.0.1".to_owned()],
+            },
+            wall().0,
+        )
+        .unwrap();
     let chain = format!("{}{}", issued.certificate.pem, server.root.cert_pem());
-    let acceptor = tokio_rustls::TlsAcceptor::from(tls::server(tls::Identity { chain_pem: &chain, key_pem: &issued.key_pem }, None).unwrap());
+    let acceptor = tokio_rustls::TlsAcceptor::from(
+        tls::server(
+            tls::Identity {
+                chain_pem: &chain,
+                key_pem: &issued.key_pem,
+            },
+            None,
+        )
+        .unwrap(),
+    );
     let (root, port) = (Arc::clone(&server.root), server.broker.port());
     let checkpoint = {
         let seen = server.seen.lock().unwrap();
-        checkpoint::sign(&Checkpoint { origin: KeyName::new(ORIGIN).unwrap(), size: 1, root: seen.tree.root() }, &server_key(Purpose::Log))
+        checkpoint::sign(
+            &Checkpoint {
+                origin: KeyName::new(ORIGIN).unwrap(),
+                size: 1,
+                root: seen.tree.root(),
+            },
+            &server_key(Purpose::Log),
+        )
     };
     let handle = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
@@ -250,7 +398,10 @@ pub(crate) async fn serve_enrolment(server: &Server) -> (String, tokio::task::Jo
         let answer = EnrolAnswer {
             gateway: GATEWAY,
             site: SITE,
-            certificate: root.sign_csr(csr.as_bytes(), &Profile::Gateway(GATEWAY), wall().0).unwrap().pem,
+            certificate: root
+                .sign_csr(csr.as_bytes(), &Profile::Gateway(GATEWAY), wall().0)
+                .unwrap()
+                .pem,
             uplink_root: root.cert_pem().to_owned(),
             uplink_host: "127.0.0.1".to_owned(),
             uplink_port: port,
@@ -260,7 +411,10 @@ pub(crate) async fn serve_enrolment(server: &Server) -> (String, tokio::task::Jo
             checkpoint,
         };
         let json = serde_json::to_string(&answer).unwrap();
-        let response = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{json}", json.len());
+        let response = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{json}",
+            json.len()
+        );
         stream.write_all(response.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
         proven_key(&body)
@@ -275,7 +429,10 @@ async fn read_json(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> serde_js
         let n = stream.read(&mut chunk).await.unwrap();
         assert!(n > 0, "the request ends early");
         text.extend_from_slice(&chunk[..n]);
-        let body = text.windows(4).position(|four| four == b"\r\n\r\n").map(|at| &text[at + 4..]);
+        let body = text
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .map(|at| &text[at + 4..]);
         if let Some(json) = body.and_then(|body| serde_json::from_slice(body).ok()) {
             return json;
         }
@@ -286,108 +443,34 @@ async fn read_json(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> serde_js
 fn proven_key(body: &serde_json::Value) -> VerifyingKey {
     let field = |name: &str| unhex(body[name].as_str().unwrap()).unwrap();
     let key = VerifyingKey::from_bytes(field("seal_key").try_into().unwrap());
-    let csr = rustls_pki_types::CertificateSigningRequestDer::from_pem_slice(body["csr"].as_str().unwrap().as_bytes()).unwrap();
-    let message = [b"sekisho/enrol/v1", body["code"].as_str().unwrap().as_bytes(), &Digest::of(&[&csr]).0].concat();
+    let csr = rustls_pki_types::CertificateSigningRequestDer::from_pem_slice(
+        body["csr"].as_str().unwrap().as_bytes(),
+    )
+    .unwrap();
+    let message = [
+        b"sekisho/enrol/v1",
+        body["code"].as_str().unwrap().as_bytes(),
+        &Digest::of(&[&csr]).0,
+    ]
+    .concat();
     key.verify(&message, &field("proof")).unwrap();
     key
 }
 
 fn client_config(root: &Root, issued: &Issued, port: u16, client_id: &str) -> ClientConfig {
-    let identity = tls::Identity { chain_pem: &issued.certificate.pem, key_pem: &issued.key_pem };
+    let identity = tls::Identity {
+        chain_pem: &issued.certificate.pem,
+        key_pem: &issued.key_pem,
+    };
     let tls = tls::client(root.cert_pem(), Some(identity)).unwrap();
-    let retry = Retry { min: Duration::from_millis(50), max: Duration::from_millis(200), stable: Duration::from_secs(60) };
-    ClientConfig { keep_alive_s: 5, retry, ..ClientConfig::new("127.0.0.1", port, tls, client_id) }
-}
-
-/// A device on the site bus, made from the files that `device issue` wrote.
-pub(crate) struct Double {
-    pub id: DeviceId,
-    client: Client,
-    pub heard: Arc<Mutex<Heard>>,
-    n: u64,
-}
-
-/// What a device has heard.
-#[derive(Default)]
-pub(crate) struct Heard {
-    pub beat: Option<Bytes8>,
-    pub answers: Vec<Answer>,
-    pub unlocks: Vec<Unlock>,
-    pub connections: u64,
-}
-
-impl Double {
-    pub(crate) fn start(files: &Path, port: u16, id: DeviceId) -> Self {
-        let read = |name: &str| std::fs::read_to_string(files.join(name)).unwrap();
-        let (ca, chain, key) = (read("ca.crt"), read("device.crt"), read("device.key"));
-        let tls = tls::client(&ca, Some(tls::Identity { chain_pem: &chain, key_pem: &key })).unwrap();
-        let retry = Retry { min: Duration::from_millis(50), max: Duration::from_millis(200), stable: Duration::from_secs(60) };
-        let identity = sekisho_domain::ids::Identity::Device(id).to_string();
-        let config = ClientConfig { keep_alive_s: 5, retry, subscriptions: vec![bus_device_filter(id)], ..ClientConfig::new("127.0.0.1", port, tls, identity) };
-        let (client, mut events) = Client::start(config);
-        let heard = Arc::new(Mutex::new(Heard::default()));
-        let (own, shared) = (client.clone(), Arc::clone(&heard));
-        tokio::spawn(async move {
-            while let Some(event) = events.recv().await {
-                match event {
-                    BusEvent::Connected { n } => shared.lock().unwrap().connections = n,
-                    BusEvent::Disconnected { .. } => {}
-                    BusEvent::Message(message) => {
-                        hear(&mut shared.lock().unwrap(), message.topic.parse::<Bus>().unwrap().leg, &message.payload);
-                        own.ack(message.ack).await;
-                    }
-                }
-            }
-        });
-        Self { id, client, heard, n: 0 }
-    }
-
-    pub(crate) async fn send(&self, leg: Leg, payload: Vec<u8>) {
-        let end = tokio::time::Instant::now() + SOON;
-        let topic = Bus { device: self.id, leg }.to_string();
-        while self.client.publish(&topic, payload.clone(), false, None).await.is_err() {
-            assert!(tokio::time::Instant::now() < end, "the device cannot publish");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    pub(crate) async fn beat(&mut self) {
-        self.n += 1;
-        let beat = DeviceBeat { version: VERSION, boot: [5; 8].into(), n: self.n, beat: [77; 8].into() };
-        self.send(Leg::UpBeat, cbor::encode(&beat)).await;
-    }
-
-    pub(crate) async fn input(&mut self, kind: InputKind, correlation: Option<sekisho_domain::ids::Correlation>) {
-        self.n += 1;
-        let input = Input { version: VERSION, boot: [5; 8].into(), n: self.n, kind, correlation };
-        self.send(Leg::Input, cbor::encode(&input)).await;
-    }
-
-    /// The bytes of a read that quotes the newest beat.
-    pub(crate) async fn read_bytes(&mut self, text: String) -> Vec<u8> {
-        self.n += 1;
-        let quote = until("a beat of the gateway", || self.heard.lock().unwrap().beat.clone()).await;
-        cbor::encode(&Read { version: VERSION, boot: [5; 8].into(), n: self.n, text, quote })
-    }
-
-    /// Shows a code and waits for the answer.
-    pub(crate) async fn show(&mut self, text: String) -> Answer {
-        let bytes = self.read_bytes(text).await;
-        self.send(Leg::Read, bytes).await;
-        let n = self.n;
-        until("an answer", || self.heard.lock().unwrap().answers.iter().find(|answer| answer.n == n).cloned()).await
-    }
-
-    pub(crate) async fn stop(self) {
-        self.client.stop().await;
-    }
-}
-
-fn hear(heard: &mut Heard, leg: Leg, payload: &[u8]) {
-    match leg {
-        Leg::DownBeat => heard.beat = Some(cbor::decode::<GatewayBeat>(payload, 64).unwrap().beat),
-        Leg::Answer => heard.answers.push(cbor::decode(payload, 1024).unwrap()),
-        Leg::Unlock => heard.unlocks.push(cbor::decode(payload, 1024).unwrap()),
-        other => panic!("{other:?} for a device"),
+    let retry = Retry {
+        min: Duration::from_millis(50),
+        max: Duration::from_millis(200),
+        stable: Duration::from_mins(1),
+    };
+    ClientConfig {
+        keep_alive_s: 5,
+        retry,
+        ..ClientConfig::new("127.0.0.1", port, tls, client_id)
     }
 }

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod day;
+mod door;
 mod doubles;
+mod faults;
 mod whole;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -11,7 +14,9 @@ use std::sync::{Arc, Mutex};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use sekisho_domain::crypto::{Digest, HolderKey, SigningKey};
-use sekisho_domain::ids::{DeviceId, DoorId, GatewayId, GrantId, PassId, SiteId, StreamId, SubjectId, ZoneId};
+use sekisho_domain::ids::{
+    DeviceId, DoorId, GatewayId, GrantId, PassId, SiteId, StreamId, SubjectId, ZoneId,
+};
 use sekisho_domain::pass::{self, Claims, Shown};
 use sekisho_domain::time::{Interval, Timestamp};
 use sekisho_domain::wire::VERSION;
@@ -49,12 +54,16 @@ pub(crate) struct TestClock {
 
 impl TestClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { wall: AtomicI64::new(T0), mono: AtomicU64::new(1_000) })
+        Arc::new(Self {
+            wall: AtomicI64::new(T0),
+            mono: AtomicU64::new(1_000),
+        })
     }
 
     /// Lets time pass.
     pub(crate) fn pass_ms(&self, ms: u64) {
-        self.wall.fetch_add(i64::try_from(ms).unwrap(), Ordering::Relaxed);
+        self.wall
+            .fetch_add(i64::try_from(ms).unwrap(), Ordering::Relaxed);
         self.mono.fetch_add(ms, Ordering::Relaxed);
     }
 
@@ -88,7 +97,10 @@ impl Rng for TestRng {
 }
 
 pub(crate) fn env(clock: &Arc<TestClock>) -> Env {
-    Env::new(Arc::clone(clock) as Arc<dyn Clock>, Arc::new(TestRng(Mutex::new(0))))
+    Env::new(
+        Arc::clone(clock) as Arc<dyn Clock>,
+        Arc::new(TestRng(Mutex::new(0))),
+    )
 }
 
 /// The server's key of a purpose.
@@ -105,9 +117,25 @@ pub(crate) fn seal_key() -> Arc<SigningKey> {
 }
 
 pub(crate) fn keyring(serial: u64) -> Keyring {
-    let purposes = [Purpose::Log, Purpose::Service, Purpose::Snapshot, Purpose::Live, Purpose::Command, Purpose::Pass];
-    let key = |purpose| Key { purpose, public: server_key(purpose).verifying(), origin: (purpose == Purpose::Log).then(|| ORIGIN.to_owned()) };
-    Keyring { version: VERSION, site: SITE, serial, keys: purposes.map(key).to_vec() }
+    let purposes = [
+        Purpose::Log,
+        Purpose::Service,
+        Purpose::Snapshot,
+        Purpose::Live,
+        Purpose::Command,
+        Purpose::Pass,
+    ];
+    let key = |purpose| Key {
+        purpose,
+        public: server_key(purpose).verifying(),
+        origin: (purpose == Purpose::Log).then(|| ORIGIN.to_owned()),
+    };
+    Keyring {
+        version: VERSION,
+        site: SITE,
+        serial,
+        keys: purposes.map(key).to_vec(),
+    }
 }
 
 pub(crate) fn identity() -> Identity {
@@ -128,8 +156,12 @@ pub(crate) struct Phone(EcdsaKeyPair);
 impl Phone {
     pub(crate) fn new() -> Self {
         let rng = SystemRandom::new();
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &rng).unwrap();
-        Self(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &rng).unwrap())
+        let document =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &rng).unwrap();
+        Self(
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &rng)
+                .unwrap(),
+        )
     }
 
     pub(crate) fn holder(&self) -> HolderKey {
@@ -138,8 +170,15 @@ impl Phone {
 
     pub(crate) fn shown(&self, pass: PassId, at: Timestamp, n: u16) -> Shown {
         let at_s = u32::try_from(at.0 / 1000).unwrap();
-        let signature = self.0.sign(&SystemRandom::new(), &pass::shown_message(pass, at_s, n)).unwrap();
-        Shown { at_s, n, signature: <[u8; 64]>::try_from(signature.as_ref()).unwrap().into() }
+        let signature = self
+            .0
+            .sign(&SystemRandom::new(), &pass::shown_message(pass, at_s, n))
+            .unwrap();
+        Shown {
+            at_s,
+            n,
+            signature: <[u8; 64]>::try_from(signature.as_ref()).unwrap().into(),
+        }
     }
 
     /// A `K3:` code.
@@ -151,7 +190,16 @@ impl Phone {
 /// Claims of a pass that no snapshot knows.
 pub(crate) fn claims(pass: PassId, holder: Option<HolderKey>) -> Claims {
     let at_s = T0 / 1000;
-    Claims { pass, subject: SUBJECT, not_before_s: at_s - 600, expires_s: at_s + 3_600, issued_at_s: at_s - 600, site: SITE, zones: vec![ZONE], holder }
+    Claims {
+        pass,
+        subject: SUBJECT,
+        not_before_s: at_s - 600,
+        expires_s: at_s + 3_600,
+        issued_at_s: at_s - 600,
+        site: SITE,
+        zones: vec![ZONE],
+        holder,
+    }
 }
 
 /// A snapshot with one door, one pass of one person and its grant.
@@ -164,20 +212,51 @@ pub(crate) fn snapshot(epoch: u64, holder: HolderKey) -> Snapshot {
         issued_at: Timestamp(T0),
         gateway: GATEWAY,
         policy: Policy::default(),
-        doors: vec![Door { id: DOOR, zone: ZONE, from: None, min_assurance: 0, unlock_ms: 5_000 }],
-        grants: vec![Grant { id: GRANT, subject: SUBJECT, zones: vec![ZONE], during: Some(during), class: Class::Member }],
-        passes: vec![PassRow { id: PASS, subject: SUBJECT, state: PassState::Active, grants: vec![GRANT], holder: Some(holder) }],
+        doors: vec![Door {
+            id: DOOR,
+            zone: ZONE,
+            from: None,
+            min_assurance: 0,
+            unlock_ms: 5_000,
+        }],
+        grants: vec![Grant {
+            id: GRANT,
+            subject: SUBJECT,
+            zones: vec![ZONE],
+            during: Some(during),
+            class: Class::Member,
+        }],
+        passes: vec![PassRow {
+            id: PASS,
+            subject: SUBJECT,
+            state: PassState::Active,
+            grants: vec![GRANT],
+            holder: Some(holder),
+        }],
         keyring: keyring(1).sign(&keyring_key()).into(),
         origin: ORIGIN.to_owned(),
     }
 }
 
 pub(crate) fn signed_snapshot(snapshot: &Snapshot) -> Vec<u8> {
-    signed::seal_for(&server_key(Purpose::Snapshot), GATEWAY, Channel::Snapshot, snapshot)
+    signed::seal_for(
+        &server_key(Purpose::Snapshot),
+        GATEWAY,
+        Channel::Snapshot,
+        snapshot,
+    )
 }
 
 pub(crate) fn device(id: DeviceId, kind: DeviceKind, direction: Option<Direction>) -> Device {
-    Device { id, door: DOOR, kind, direction, fingerprint: Digest::ZERO, recorded: true, revoked: false }
+    Device {
+        id,
+        door: DOOR,
+        kind,
+        direction,
+        fingerprint: Digest::ZERO,
+        recorded: true,
+        revoked: false,
+    }
 }
 
 /// The three devices of the door.

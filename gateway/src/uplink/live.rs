@@ -35,7 +35,9 @@ impl Uplink {
             let mut site = self.gateway.site();
             let gateway = site.identity().gateway;
             let keys = site.index().keyring.keys_for(Purpose::Live);
-            let said: Freshness = signed::open_for(&keys, gateway, Channel::Freshness, bytes, PUBLISH_MAX).map_err(|_| "freshness that is not signed for us")?;
+            let said: Freshness =
+                signed::open_for(&keys, gateway, Channel::Freshness, bytes, PUBLISH_MAX)
+                    .map_err(|_| "freshness that is not signed for us")?;
             if said.version != VERSION || said.site != site.identity().site {
                 return Err("freshness of another version or site");
             }
@@ -48,7 +50,9 @@ impl Uplink {
             let mut effects: Vec<Effect> = site.learn_time(said.at).into_iter().collect();
             let held = (site.index().epoch, site.revocations().epoch);
             let named = (said.snapshot_epoch, said.revocation_epoch);
-            let exact = held == named && said.snapshot_digest == site.index().digest && said.revocation_digest == site.revocations().digest;
+            let exact = held == named
+                && said.snapshot_digest == site.index().digest
+                && said.revocation_digest == site.revocations().digest;
             let freshened = if exact {
                 effects.push(site.matched());
                 Freshened::Matched
@@ -61,7 +65,13 @@ impl Uplink {
         };
         self.session.fresh_at = said.at;
         if !effects.is_empty()
-            && let Err(error) = self.gateway.record(Commit { events: Vec::new(), effects }).await
+            && let Err(error) = self
+                .gateway
+                .record(Commit {
+                    events: Vec::new(),
+                    effects,
+                })
+                .await
         {
             tracing::error!(%error, "freshness could not be stored");
         }
@@ -74,19 +84,37 @@ impl Uplink {
             let mut site = self.gateway.site();
             let gateway = site.identity().gateway;
             let keys = site.index().keyring.keys_for(Purpose::Live);
-            let aad = Topic { gateway, channel: Channel::Revocation }.to_string();
-            let payload = signed::open(&keys, aad.as_bytes(), bytes, REVOCATION_MAX).map_err(|_| "a revocation list that is not signed for us")?;
-            let (of, list) = Revocations::read(&payload).map_err(|_| "a malformed revocation list")?;
+            let aad = Topic {
+                gateway,
+                channel: Channel::Revocation,
+            }
+            .to_string();
+            let payload = signed::open(&keys, aad.as_bytes(), bytes, REVOCATION_MAX)
+                .map_err(|_| "a revocation list that is not signed for us")?;
+            let (of, list) =
+                Revocations::read(&payload).map_err(|_| "a malformed revocation list")?;
             if of != site.identity().site {
                 return Err("a revocation list of another site");
             }
             if list.epoch <= site.revocations().epoch {
-                return if list.digest == site.revocations().digest { Ok(()) } else { Err("a revocation list that is not newer") };
+                return if list.digest == site.revocations().digest {
+                    Ok(())
+                } else {
+                    Err("a revocation list that is not newer")
+                };
             }
             let (epoch, lines) = (list.epoch, list.lines);
             let before = site.put_revocations(list);
-            let event = site.event(EventCode::CredentialRevokedApplied).with_body(&RevokedApplied { epoch, lines });
-            (Commit { events: vec![event.into()], effects: vec![Effect::Revocation { epoch, payload }] }, before)
+            let event = site
+                .event(EventCode::CredentialRevokedApplied)
+                .with_body(&RevokedApplied { epoch, lines });
+            (
+                Commit {
+                    events: vec![event.into()],
+                    effects: vec![Effect::Revocation { epoch, payload }],
+                },
+                before,
+            )
         };
         if let Err(error) = self.gateway.record(commit).await {
             tracing::error!(%error, "a revocation list is in force but could not be recorded");
@@ -97,11 +125,14 @@ impl Uplink {
 
     /// `dn/snapshot`: one chunk. True when the last one made a snapshot that is now in force.
     pub(super) async fn snapshot_chunk(&mut self, bytes: &[u8]) -> Result<bool, &'static str> {
-        let chunk: SnapshotChunk = cbor::decode(bytes, PUBLISH_MAX).map_err(|_| "a malformed chunk")?;
+        let chunk: SnapshotChunk =
+            cbor::decode(bytes, PUBLISH_MAX).map_err(|_| "a malformed chunk")?;
         if chunk.digest == self.gateway.site().index().digest {
             return Ok(false);
         }
-        let Some(whole) = self.staging.take(&chunk)? else { return Ok(false) };
+        let Some(whole) = self.staging.take(&chunk)? else {
+            return Ok(false);
+        };
         match self.apply_snapshot(whole).await {
             Ok(()) => Ok(true),
             Err((error, epoch)) => {
@@ -116,19 +147,40 @@ impl Uplink {
         let (commit, index, keyring) = {
             let site = self.gateway.site();
             let identity = site.identity();
-            let pin = Pin { gateway: identity.gateway, site: identity.site, keyring_key: &identity.keyring_key, keyring_serial: identity.keyring_serial };
-            let Opened { index, keyring } = open_snapshot(&signed, &pin).map_err(|error| (error, 0))?;
+            let pin = Pin {
+                gateway: identity.gateway,
+                site: identity.site,
+                keyring_key: &identity.keyring_key,
+                keyring_serial: identity.keyring_serial,
+            };
+            let Opened { index, keyring } =
+                open_snapshot(&signed, &pin).map_err(|error| (error, 0))?;
             if index.epoch <= site.index().epoch {
                 return Err((SnapshotError::Rollback, index.epoch));
             }
-            let body = SnapshotBody { epoch: index.epoch, digest: index.digest, why: None };
+            let body = SnapshotBody {
+                epoch: index.epoch,
+                digest: index.digest,
+                why: None,
+            };
             let mut events = Vec::new();
             // Announced before the first decision under it.
             if index.policy.digest() != site.index().policy.digest() {
-                let policy = sekisho_domain::wire::body::PolicyActivated { digest: index.policy.digest(), policy: index.policy.clone() };
-                events.push(site.event(EventCode::PolicyActivated).with_body(&policy).into());
+                let policy = sekisho_domain::wire::body::PolicyActivated {
+                    digest: index.policy.digest(),
+                    policy: index.policy.clone(),
+                };
+                events.push(
+                    site.event(EventCode::PolicyActivated)
+                        .with_body(&policy)
+                        .into(),
+                );
             }
-            events.push(site.event(EventCode::SnapshotApplied).with_body(&body).into());
+            events.push(
+                site.event(EventCode::SnapshotApplied)
+                    .with_body(&body)
+                    .into(),
+            );
             let effect = Effect::Snapshot {
                 epoch: index.epoch,
                 digest: index.digest,
@@ -137,11 +189,20 @@ impl Uplink {
                 keyring: keyring.clone(),
                 origin: index.origin.clone(),
             };
-            (Commit { events, effects: vec![effect] }, index, keyring)
+            (
+                Commit {
+                    events,
+                    effects: vec![effect],
+                },
+                index,
+                keyring,
+            )
         };
         match self.gateway.record(commit).await {
             Ok(_) => self.gateway.site().put_snapshot(index, keyring),
-            Err(error) => tracing::error!(%error, "a snapshot could not be stored; the one before stays in force"),
+            Err(error) => {
+                tracing::error!(%error, "a snapshot could not be stored; the one before stays in force");
+            }
         }
         Ok(())
     }
@@ -152,7 +213,12 @@ impl Uplink {
             if !site.first_rejection(digest, error.word()) {
                 return;
             }
-            site.event(EventCode::SnapshotRejected).with_body(&SnapshotBody { epoch, digest, why: Some(error.word().to_owned()) })
+            site.event(EventCode::SnapshotRejected)
+                .with_body(&SnapshotBody {
+                    epoch,
+                    digest,
+                    why: Some(error.word().to_owned()),
+                })
         };
         if let Err(error) = self.gateway.record_events([event]).await {
             tracing::error!(%error, "a rejection could not be recorded");

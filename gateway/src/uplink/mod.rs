@@ -81,10 +81,25 @@ impl Uplink {
             subscriptions: vec![gateway_filter(id)],
             keep_alive_s: config.keep_alive_s,
             retry: config.retry(),
-            ..ClientConfig::new(config.host.clone(), config.port, tls, Identity::Gateway(id).to_string())
+            ..ClientConfig::new(
+                config.host.clone(),
+                config.port,
+                tls,
+                Identity::Gateway(id).to_string(),
+            )
         };
         let (client, events) = Client::start(client_config);
-        let session = Session { connection: 0, nonce: next_nonce.clone(), fresh_at: Timestamp(0), acked: 0, sent: 0, credit: FIRST_CREDIT, progress_at: 0, born_at: 0, asked: None };
+        let session = Session {
+            connection: 0,
+            nonce: next_nonce,
+            fresh_at: Timestamp(0),
+            acked: 0,
+            sent: 0,
+            credit: FIRST_CREDIT,
+            progress_at: 0,
+            born_at: 0,
+            asked: None,
+        };
         let uplink = Self {
             gateway: Arc::clone(gateway),
             bus: Arc::clone(bus),
@@ -99,7 +114,11 @@ impl Uplink {
     }
 
     /// Serves until `stop`, then sends what was sealed meanwhile and says goodbye.
-    pub async fn run(mut self, mut events: mpsc::Receiver<BusEvent>, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(
+        mut self,
+        mut events: mpsc::Receiver<BusEvent>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         let mut journal = self.gateway.journal.watch();
         let mut every = tokio::time::interval(Duration::from_secs(1));
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -143,10 +162,25 @@ impl Uplink {
         let view = self.gateway.journal.view();
         let nonce = std::mem::replace(&mut self.next_nonce, self.gateway.env.random().into());
         let now = self.mono();
-        self.session = Session { connection: n, nonce, fresh_at: Timestamp(0), acked: view.freed, sent: view.freed, credit: FIRST_CREDIT, progress_at: now, born_at: 0, asked: None };
+        self.session = Session {
+            connection: n,
+            nonce,
+            fresh_at: Timestamp(0),
+            acked: view.freed,
+            sent: view.freed,
+            credit: FIRST_CREDIT,
+            progress_at: now,
+            born_at: 0,
+            asked: None,
+        };
         self.staging = Staging::default();
         self.behind_since = None;
-        self.client.set_will(Some(will(&self.gateway, &self.key, n + 1, &self.next_nonce)));
+        self.client.set_will(Some(will(
+            &self.gateway,
+            &self.key,
+            n + 1,
+            &self.next_nonce,
+        )));
         {
             let mut live = self.gateway.live();
             live.uplink_connected = true;
@@ -160,7 +194,9 @@ impl Uplink {
     async fn message(&mut self, message: Message) {
         let result = match message.topic.parse::<Topic>() {
             _ if message.retain => Err("a retained message"),
-            Ok(topic) if topic.gateway == self.gateway.site().identity().gateway => self.dispatch(topic.channel, &message.payload).await,
+            Ok(topic) if topic.gateway == self.gateway.site().identity().gateway => {
+                self.dispatch(topic.channel, &message.payload).await
+            }
             _ => Err("a topic that is not ours"),
         };
         if let Err(why) = result {
@@ -175,7 +211,10 @@ impl Uplink {
             Channel::Freshness => {
                 match self.freshness(payload).await? {
                     Freshened::Matched => self.behind_since = None,
-                    Freshened::Behind => drop(self.behind_since.get_or_insert(self.gateway.env.clock.mono_ms())),
+                    Freshened::Behind => drop(
+                        self.behind_since
+                            .get_or_insert(self.gateway.env.clock.mono_ms()),
+                    ),
                     Freshened::Ahead => return Err("freshness of a server that is behind us"),
                 }
                 Ok(())
@@ -183,13 +222,18 @@ impl Uplink {
             Channel::Revocation => self.revocation(payload).await,
             Channel::Snapshot => self.snapshot_chunk(payload).await.map(drop),
             Channel::Command => self.command(payload).await,
-            Channel::Evidence | Channel::Telemetry | Channel::Alert | Channel::Result | Channel::State => Err("a message of our own side"),
+            Channel::Evidence
+            | Channel::Telemetry
+            | Channel::Alert
+            | Channel::Result
+            | Channel::State => Err("a message of our own side"),
         }
     }
 
     /// `dn/receipt`. Nothing is freed that is not proved.
     async fn receipt(&mut self, payload: &[u8]) -> Result<(), &'static str> {
-        let receipt: Receipt = cbor::decode(payload, PUBLISH_MAX).map_err(|_| "a malformed receipt")?;
+        let receipt: Receipt =
+            cbor::decode(payload, PUBLISH_MAX).map_err(|_| "a malformed receipt")?;
         if receipt.version != VERSION || receipt.stream != self.gateway.site().identity().stream {
             return Err("a receipt of another version or stream");
         }
@@ -201,7 +245,11 @@ impl Uplink {
             }
             // Every seal that runs ahead of a lost one brings the same request: one answer to all of them.
             let now = self.mono();
-            if self.session.asked.is_some_and(|(seal, at)| seal == from && now.saturating_sub(at) < REASK_MS) {
+            if self
+                .session
+                .asked
+                .is_some_and(|(seal, at)| seal == from && now.saturating_sub(at) < REASK_MS)
+            {
                 return Ok(());
             }
             self.session.asked = Some((from, now));
@@ -231,10 +279,24 @@ impl Uplink {
         let checkpoint = open_checkpoint(&keyring, &proof.checkpoint)?;
         let origin = checkpoint.origin.as_str().to_owned();
         let held = self.gateway.store.head(&origin).await?;
-        let seal = self.gateway.store.seal_hash(proof.seal_no).await?.ok_or(ReceiptError::UnknownSeal(proof.seal_no))?;
-        let head = verify(proof, &checkpoint, &seal, held)?;
-        let effect = Effect::Receipt { origin, head, seal_no: proof.seal_no };
-        self.gateway.record(Commit { events: Vec::new(), effects: vec![effect] }).await?;
+        let seal = self
+            .gateway
+            .store
+            .seal_hash(proof.seal_no)
+            .await?
+            .ok_or(ReceiptError::UnknownSeal(proof.seal_no))?;
+        let proved = verify(proof, &checkpoint, &seal, held)?;
+        let effect = Effect::Receipt {
+            origin,
+            head: proved,
+            seal_no: proof.seal_no,
+        };
+        self.gateway
+            .record(Commit {
+                events: Vec::new(),
+                effects: vec![effect],
+            })
+            .await?;
         Ok(())
     }
 
@@ -243,13 +305,28 @@ impl Uplink {
         loop {
             let may = self.session.acked.saturating_add(self.session.credit);
             let last = self.gateway.journal.view().last_seal;
-            if !self.client.is_connected() || self.session.sent >= may || self.session.sent >= last {
+            if !self.client.is_connected() || self.session.sent >= may || self.session.sent >= last
+            {
                 return;
             }
-            let limit = u32::try_from(may - self.session.sent).unwrap_or(u32::MAX).min(READ_AT_ONCE);
-            let seals = match self.gateway.store.seals_from(self.session.sent + 1, limit).await {
-                Ok(seals) if seals.first().is_none_or(|seal| seal.no != self.session.sent + 1) => {
-                    tracing::error!(seal = self.session.sent + 1, "the server asks for a seal that is no longer kept");
+            let limit = u32::try_from(may - self.session.sent)
+                .unwrap_or(u32::MAX)
+                .min(READ_AT_ONCE);
+            let seals = match self
+                .gateway
+                .store
+                .seals_from(self.session.sent + 1, limit)
+                .await
+            {
+                Ok(seals)
+                    if seals
+                        .first()
+                        .is_none_or(|seal| seal.no != self.session.sent + 1) =>
+                {
+                    tracing::error!(
+                        seal = self.session.sent + 1,
+                        "the server asks for a seal that is no longer kept"
+                    );
                     return;
                 }
                 Ok(seals) => seals,
@@ -280,15 +357,24 @@ impl Uplink {
             self.session.progress_at = now;
             self.session.credit = self.session.credit.max(1);
         }
-        if self.behind_since.is_some_and(|since| now.saturating_sub(since) >= BEHIND_MS) && self.staging.is_empty() {
+        if self
+            .behind_since
+            .is_some_and(|since| now.saturating_sub(since) >= BEHIND_MS)
+            && self.staging.is_empty()
+        {
             self.behind_since = Some(now);
             self.rebirth().await;
         }
         self.pump().await;
     }
 
+    /// Says the birth again, under a fresh nonce: a server takes one with a known nonce for an echo of the broker.
     async fn rebirth(&mut self) {
-        if self.client.is_connected() && self.mono().saturating_sub(self.session.born_at) >= REBIRTH_MS {
+        if self.client.is_connected()
+            && self.mono().saturating_sub(self.session.born_at) >= REBIRTH_MS
+        {
+            self.session.nonce = self.gateway.env.random().into();
+            self.session.fresh_at = Timestamp(0);
             self.birth().await;
         }
     }
@@ -300,7 +386,13 @@ impl Uplink {
     }
 
     fn state(&self, alive: bool) -> Vec<u8> {
-        state(&self.gateway, &self.key, self.session.connection, &self.session.nonce, alive)
+        state(
+            &self.gateway,
+            &self.key,
+            self.session.connection,
+            &self.session.nonce,
+            alive,
+        )
     }
 
     /// False when it could not be handed to the broker; the database still has whatever matters.
@@ -329,11 +421,24 @@ impl Uplink {
 }
 
 fn will(gateway: &Gateway, key: &SigningKey, connection: u64, nonce: &Bytes16) -> Will {
-    let topic = Topic { gateway: gateway.site().identity().gateway, channel: Channel::State };
-    Will { topic: topic.to_string(), payload: state(gateway, key, connection, nonce, false), retain: true }
+    let topic = Topic {
+        gateway: gateway.site().identity().gateway,
+        channel: Channel::State,
+    };
+    Will {
+        topic: topic.to_string(),
+        payload: state(gateway, key, connection, nonce, false),
+        retain: true,
+    }
 }
 
-fn state(gateway: &Gateway, key: &SigningKey, connection: u64, nonce: &Bytes16, alive: bool) -> Vec<u8> {
+fn state(
+    gateway: &Gateway,
+    key: &SigningKey,
+    connection: u64,
+    nonce: &Bytes16,
+    alive: bool,
+) -> Vec<u8> {
     let view = gateway.journal.view();
     let site = gateway.site();
     let identity = site.identity();
@@ -342,9 +447,9 @@ fn state(gateway: &Gateway, key: &SigningKey, connection: u64, nonce: &Bytes16, 
         alive,
         gateway: identity.gateway,
         site: identity.site,
-        boot: gateway.env.boot.clone(),
+        boot: gateway.env.boot,
         connection,
-        nonce: nonce.clone(),
+        nonce: *nonce,
         stream: identity.stream,
         last_seal: view.last_seal,
         last_receipt: view.freed,

@@ -34,20 +34,61 @@ pub enum ReceiptError {
 
 /// Reads a checkpoint that must be signed by one of the keyring's logs.
 pub fn open_checkpoint(keyring: &Keyring, note: &str) -> Result<Checkpoint, ReceiptError> {
-    let named = keyring.keys.iter().filter(|key| key.purpose == Purpose::Log);
-    let logs: Vec<Vkey> = named.filter_map(|key| Some(Vkey::ed25519(KeyName::new(key.origin.clone()?)?, key.public))).collect();
-    Ok(checkpoint::open_any(note.as_bytes(), &logs.iter().collect::<Vec<_>>())?)
+    let named = keyring
+        .keys
+        .iter()
+        .filter(|key| key.purpose == Purpose::Log);
+    let logs: Vec<Vkey> = named
+        .filter_map(|key| {
+            Some(Vkey::ed25519(
+                KeyName::new(key.origin.clone()?)?,
+                key.public,
+            ))
+        })
+        .collect();
+    Ok(checkpoint::open_any(
+        note.as_bytes(),
+        &logs.iter().collect::<Vec<_>>(),
+    )?)
 }
 
 /// Verifies that the log extends `held` and contains the seal whose hash is `seal`. Gives the new head.
-pub fn verify(proof: &ReceiptProof, checkpoint: &Checkpoint, seal: &Digest, held: Option<Head>) -> Result<Head, ReceiptError> {
-    let held = held.unwrap_or(Head { size: 0, root: empty_root() });
+pub fn verify(
+    proof: &ReceiptProof,
+    checkpoint: &Checkpoint,
+    seal: &Digest,
+    held: Option<Head>,
+) -> Result<Head, ReceiptError> {
+    let held = held.unwrap_or(Head {
+        size: 0,
+        root: empty_root(),
+    });
     if proof.from_size != held.size {
-        return Err(ReceiptError::OtherHead { from: proof.from_size, held: held.size });
+        return Err(ReceiptError::OtherHead {
+            from: proof.from_size,
+            held: held.size,
+        });
     }
-    verify_consistency(held.size, &held.root, checkpoint.size, &checkpoint.root, &proof.consistency).map_err(ReceiptError::Inconsistent)?;
-    verify_inclusion(seal, proof.index, checkpoint.size, &proof.inclusion, &checkpoint.root).map_err(ReceiptError::NotIncluded)?;
-    Ok(Head { size: checkpoint.size, root: checkpoint.root })
+    verify_consistency(
+        held.size,
+        &held.root,
+        checkpoint.size,
+        &checkpoint.root,
+        &proof.consistency,
+    )
+    .map_err(ReceiptError::Inconsistent)?;
+    verify_inclusion(
+        seal,
+        proof.index,
+        checkpoint.size,
+        &proof.inclusion,
+        &checkpoint.root,
+    )
+    .map_err(ReceiptError::NotIncluded)?;
+    Ok(Head {
+        size: checkpoint.size,
+        root: checkpoint.root,
+    })
 }
 
 #[cfg(test)]
@@ -69,7 +110,16 @@ mod tests {
 
     fn keyring() -> Keyring {
         let public = key(1).verifying();
-        Keyring { version: VERSION, site: SiteId([1; 16]), serial: 1, keys: vec![Key { purpose: Purpose::Log, public, origin: Some(ORIGIN.to_owned()) }] }
+        Keyring {
+            version: VERSION,
+            site: SiteId([1; 16]),
+            serial: 1,
+            keys: vec![Key {
+                purpose: Purpose::Log,
+                public,
+                origin: Some(ORIGIN.to_owned()),
+            }],
+        }
     }
 
     fn tree(size: u64) -> Tree {
@@ -79,7 +129,14 @@ mod tests {
     }
 
     fn note(tree: &Tree, signer: u8, origin: &str) -> String {
-        checkpoint::sign(&Checkpoint { origin: KeyName::new(origin).unwrap(), size: tree.len(), root: tree.root() }, &key(signer))
+        checkpoint::sign(
+            &Checkpoint {
+                origin: KeyName::new(origin).unwrap(),
+                size: tree.len(),
+                root: tree.root(),
+            },
+            &key(signer),
+        )
     }
 
     fn proof(tree: &Tree, index: u64, from: u64) -> ReceiptProof {
@@ -96,20 +153,55 @@ mod tests {
     #[test]
     fn a_true_receipt_gives_the_head_and_every_other_frees_nothing() {
         let tree = tree(13);
-        let held = Some(Head { size: 5, root: tree.root_at(5).unwrap() });
+        let held = Some(Head {
+            size: 5,
+            root: tree.root_at(5).unwrap(),
+        });
         let seal = leaf_hash(&9u64.to_be_bytes());
         let good = proof(&tree, 9, 5);
         let checkpoint = open_checkpoint(&keyring(), &good.checkpoint).unwrap();
-        assert_eq!(verify(&good, &checkpoint, &seal, held), Ok(Head { size: 13, root: tree.root() }));
+        assert_eq!(
+            verify(&good, &checkpoint, &seal, held),
+            Ok(Head {
+                size: 13,
+                root: tree.root()
+            })
+        );
 
         let from_nothing = proof(&tree, 9, 0);
-        assert_eq!(verify(&from_nothing, &checkpoint, &seal, held), Err(ReceiptError::OtherHead { from: 0, held: 5 }));
+        assert_eq!(
+            verify(&from_nothing, &checkpoint, &seal, held),
+            Err(ReceiptError::OtherHead { from: 0, held: 5 })
+        );
         assert!(verify(&from_nothing, &checkpoint, &seal, None).is_ok());
-        assert!(matches!(verify(&good, &checkpoint, &leaf_hash(b"another"), held), Err(ReceiptError::NotIncluded(_))));
-        let other_history = Some(Head { size: 5, root: Digest([7; 32]) });
-        assert!(matches!(verify(&good, &checkpoint, &seal, other_history), Err(ReceiptError::Inconsistent(_))));
-        let ahead = Some(Head { size: 14, root: Digest([7; 32]) });
-        assert!(verify(&ReceiptProof { from_size: 14, ..good }, &checkpoint, &seal, ahead).is_err());
+        assert!(matches!(
+            verify(&good, &checkpoint, &leaf_hash(b"another"), held),
+            Err(ReceiptError::NotIncluded(_))
+        ));
+        let other_history = Some(Head {
+            size: 5,
+            root: Digest([7; 32]),
+        });
+        assert!(matches!(
+            verify(&good, &checkpoint, &seal, other_history),
+            Err(ReceiptError::Inconsistent(_))
+        ));
+        let ahead = Some(Head {
+            size: 14,
+            root: Digest([7; 32]),
+        });
+        assert!(
+            verify(
+                &ReceiptProof {
+                    from_size: 14,
+                    ..good
+                },
+                &checkpoint,
+                &seal,
+                ahead
+            )
+            .is_err()
+        );
     }
 
     #[test]

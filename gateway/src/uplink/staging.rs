@@ -16,11 +16,20 @@ impl Staging {
     /// Takes one chunk; the whole when it is complete and has its digest.
     pub(super) fn take(&mut self, chunk: &SnapshotChunk) -> Result<Option<Vec<u8>>, &'static str> {
         let (total, offset) = (chunk.total as usize, chunk.offset as usize);
-        if chunk.version != VERSION || chunk.bytes.is_empty() || chunk.bytes.len() > CHUNK_MAX || total > SNAPSHOT_MAX || offset + chunk.bytes.len() > total {
+        if chunk.version != VERSION
+            || chunk.bytes.is_empty()
+            || chunk.bytes.len() > CHUNK_MAX
+            || total > SNAPSHOT_MAX
+            || offset + chunk.bytes.len() > total
+        {
             return Err("a chunk outside the bounds of a snapshot");
         }
         if (self.digest, self.total) != (chunk.digest, total) {
-            *self = Self { digest: chunk.digest, total, bytes: Vec::new() };
+            *self = Self {
+                digest: chunk.digest,
+                total,
+                bytes: Vec::new(),
+            };
         }
         if offset + chunk.bytes.len() <= self.bytes.len() {
             // Sent again after a reconnect: held already.
@@ -34,7 +43,11 @@ impl Staging {
             return Ok(None);
         }
         let whole = std::mem::take(self);
-        if Digest::of(&[&whole.bytes]) == whole.digest { Ok(Some(whole.bytes)) } else { Err("a snapshot that does not have its digest") }
+        if Digest::of(&[&whole.bytes]) == whole.digest {
+            Ok(Some(whole.bytes))
+        } else {
+            Err("a snapshot that does not have its digest")
+        }
     }
 
     /// Whether a snapshot is on its way.
@@ -51,13 +64,21 @@ mod tests {
     fn chunks(whole: &[u8], size: usize) -> Vec<SnapshotChunk> {
         let digest = Digest::of(&[whole]);
         let total = u32::try_from(whole.len()).unwrap();
-        let part = |(i, part): (usize, &[u8])| SnapshotChunk { version: VERSION, digest, total, offset: u32::try_from(i * size).unwrap(), bytes: part.to_vec().into() };
+        let part = |(i, part): (usize, &[u8])| SnapshotChunk {
+            version: VERSION,
+            digest,
+            total,
+            offset: u32::try_from(i * size).unwrap(),
+            bytes: part.to_vec().into(),
+        };
         whole.chunks(size).enumerate().map(part).collect()
     }
 
     #[test]
     fn chunks_make_the_whole_also_when_sent_twice() {
-        let whole: Vec<u8> = (0..100_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
+        let whole: Vec<u8> = (0..100_000_u32)
+            .map(|n| u8::try_from(n % 251).unwrap())
+            .collect();
         let parts = chunks(&whole, 40_000);
         let mut staging = Staging::default();
         assert_eq!(staging.take(&parts[0]), Ok(None));
@@ -73,7 +94,10 @@ mod tests {
         let mut staging = Staging::default();
         let mut part = chunks(&[1; 10], 10).remove(0);
         part.digest = Digest([9; 32]);
-        assert_eq!(staging.take(&part), Err("a snapshot that does not have its digest"));
+        assert_eq!(
+            staging.take(&part),
+            Err("a snapshot that does not have its digest")
+        );
         part.offset = u32::MAX;
         assert!(staging.take(&part).is_err());
         part.offset = 0;

@@ -27,7 +27,7 @@ pub async fn to_organisation(
     tx: &mut Tx,
     actor: &Actor,
     organisation: OrganisationId,
-) -> sqlx::Result<Vec<Relation>> {
+) -> crate::store::SqlResult<Vec<Relation>> {
     let mut relations = Vec::new();
     if let Some(own) = actor.organisation {
         if own == organisation {
@@ -44,7 +44,7 @@ pub async fn to_organisation(
 }
 
 /// To a site, and to what belongs to it.
-pub async fn to_site(tx: &mut Tx, actor: &Actor, site: &Site) -> sqlx::Result<Vec<Relation>> {
+pub async fn to_site(tx: &mut Tx, actor: &Actor, site: &Site) -> crate::store::SqlResult<Vec<Relation>> {
     let mut relations = Vec::new();
     if let Some(own) = actor.organisation {
         if own == site.operator {
@@ -61,7 +61,7 @@ pub async fn to_site(tx: &mut Tx, actor: &Actor, site: &Site) -> sqlx::Result<Ve
 }
 
 /// To a person.
-pub async fn to_person(tx: &mut Tx, actor: &Actor, person: &Person) -> sqlx::Result<Vec<Relation>> {
+pub async fn to_person(tx: &mut Tx, actor: &Actor, person: &Person) -> crate::store::SqlResult<Vec<Relation>> {
     let mut relations = Vec::new();
     if actor.who == Who::Person(person.id) {
         relations.push(Relation::Own);

@@ -100,7 +100,7 @@ async fn relations(
     actor: &Actor,
     site: &Site,
     person: &Person,
-) -> sqlx::Result<Vec<Relation>> {
+) -> crate::store::SqlResult<Vec<Relation>> {
     let Some(own) = actor.organisation else {
         return Ok(Vec::new());
     };
@@ -203,7 +203,7 @@ async fn write(
 }
 
 /// The belt: what the rules should have seen under the locks, the database refuses once more.
-fn overlap(error: sqlx::Error) -> FlowError {
+fn overlap(error: crate::store::SqlError) -> FlowError {
     if db::is_constraint(&error, "allocation_seat_overlap") {
         return Code::SeatTaken.into();
     }

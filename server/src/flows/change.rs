@@ -122,7 +122,7 @@ async fn try_record_refusal(
 
 fn is_retryable(error: &anyhow::Error) -> bool {
     error
-        .downcast_ref::<sqlx::Error>()
+        .downcast_ref::<crate::store::SqlError>()
         .is_some_and(db::is_retryable)
 }
 

@@ -110,7 +110,7 @@ pub(super) async fn add_person(
 }
 
 /// The unique index is the check. PostgreSQL names it, SQLite its column.
-fn taken(error: sqlx::Error) -> FlowError {
+fn taken(error: crate::store::SqlError) -> FlowError {
     if db::is_constraint(&error, "person_email_key") || db::is_constraint(&error, "person.email") {
         return Code::EmailTaken.into();
     }

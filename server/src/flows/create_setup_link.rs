@@ -16,11 +16,25 @@ pub async fn create_setup_link(app: &App) -> Result<String, FlowError> {
     let secret = Secret::new(app);
     let now = app.now();
     let mut tx = app.db.write().await?;
-    if !organisations::list(&mut tx, Scope::System).await?.is_empty() {
+    if !organisations::list(&mut tx, Scope::System)
+        .await?
+        .is_empty()
+    {
         return Err(Refusal::new(Code::AlreadySetUp).into());
     }
     links::retire_links(&mut tx, Purpose::Setup, now).await?;
-    links::insert_link(&mut tx, secret.hash(), Purpose::Setup, None, now.plus_ms(LIFE_MS)).await?;
+    links::insert_link(
+        &mut tx,
+        secret.hash(),
+        Purpose::Setup,
+        None,
+        now.plus_ms(LIFE_MS),
+    )
+    .await?;
     tx.commit().await?;
-    Ok(format!("{}/setup?token={}", app.config.public_url(), secret.text()))
+    Ok(format!(
+        "{}/setup?token={}",
+        app.config.public_url(),
+        secret.text()
+    ))
 }

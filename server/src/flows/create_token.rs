@@ -7,9 +7,9 @@ use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::wire::body::RegistryBody;
 use sekisho_domain::wire::code::EventCode;
 
+use super::change::{Change, change};
 use super::record::{Draft, record};
 use super::secret::Secret;
-use super::change::{Change, change};
 use super::{Actor, FlowError, authority, input};
 use crate::app::App;
 use crate::store::tokens::{self, Token};
@@ -39,26 +39,63 @@ pub struct NewToken {
 }
 
 /// Makes it.
-pub async fn create_token(app: &App, actor: &Actor, want: CreateToken) -> Result<NewToken, FlowError> {
+pub async fn create_token(
+    app: &App,
+    actor: &Actor,
+    want: CreateToken,
+) -> Result<NewToken, FlowError> {
     let secret = Secret::new(app);
     let id = TokenId::new(app.now().0, app.random());
     let (want, hash) = (&want, secret.hash());
-    let token = change(app, actor, EventCode::RequestRefused, |change| Box::pin(attempt(app, actor, want, id, hash, change))).await?;
-    Ok(NewToken { secret: format!("sek_{}_{}", id.text(), secret.text()), token })
+    let token = change(app, actor, EventCode::RequestRefused, |change| {
+        Box::pin(attempt(app, actor, want, id, hash, change))
+    })
+    .await?;
+    Ok(NewToken {
+        secret: format!("sek_{}_{}", id.text(), secret.text()),
+        token,
+    })
 }
 
-async fn attempt(app: &App, actor: &Actor, want: &CreateToken, id: TokenId, hash: Digest, change: &mut Change<'_>) -> Result<Token, FlowError> {
+async fn attempt(
+    app: &App,
+    actor: &Actor,
+    want: &CreateToken,
+    id: TokenId,
+    hash: Digest,
+    change: &mut Change<'_>,
+) -> Result<Token, FlowError> {
     let name = input::name("name", &want.name)?;
     if !(1..=DAYS_MAX).contains(&want.days) {
-        return Err(Refusal::new(Code::InvalidInput).with("why", format!("days: 1 to {DAYS_MAX}")).into());
+        return Err(Refusal::new(Code::InvalidInput)
+            .with("why", format!("days: 1 to {DAYS_MAX}"))
+            .into());
     }
     let relations = authority::to_organisation(&mut change.tx, actor, want.organisation).await?;
     authority::require(actor, Action::WriteToken, &relations)?;
     let now = app.now();
     let expires_at = now.plus_ms(i64::from(want.days) * 86_400_000);
-    let token = Token { id, organisation: want.organisation, name, role: want.role, created_at: now, expires_at, revoked_at: None };
+    let token = Token {
+        id,
+        organisation: want.organisation,
+        name,
+        role: want.role,
+        created_at: now,
+        expires_at,
+        revoked_at: None,
+    };
     tokens::insert_token(&mut change.tx, &token, hash).await?;
-    let body = RegistryBody { id: Some(id.0.into()), parent: Some(want.organisation.0.into()) };
-    record(&mut change.tx, app, Draft::new(app, None, EventCode::TokenCreated).actor(app, actor).body(&body)).await?;
+    let body = RegistryBody {
+        id: Some(id.0.into()),
+        parent: Some(want.organisation.0.into()),
+    };
+    record(
+        &mut change.tx,
+        app,
+        Draft::new(app, None, EventCode::TokenCreated)
+            .actor(app, actor)
+            .body(&body),
+    )
+    .await?;
     Ok(token)
 }

@@ -122,14 +122,7 @@ async fn answer(
     gateway: &Gateway,
     certificate: Certificate,
 ) -> Result<Enrolled, FlowError> {
-    let log = current_log(tx, app, Some(gateway.site))
-        .await
-        .map_err(|error| match error {
-            FlowError::Failed(error) => {
-                FlowError::Failed(error.context("the site has no log to enrol into"))
-            }
-            refused => refused,
-        })?;
+    let log = current_log(tx, app, Some(gateway.site)).await?;
     Ok(Enrolled {
         gateway: gateway.id,
         site: gateway.site,

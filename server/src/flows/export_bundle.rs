@@ -15,6 +15,7 @@ use sekisho_domain::evidence::tiles::{Tile, tiles_of};
 use sekisho_domain::evidence::trust::TrustPolicy;
 use sekisho_domain::ids::SiteId;
 use sekisho_domain::refusal::{Code, Refusal};
+use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::body::Exported as ExportedBody;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::uplink::Outcome;
@@ -172,7 +173,7 @@ async fn missing(app: &App, site: SiteId, cuts: &Cuts) -> Result<Vec<String>, Fl
             let seen = store::gateways::get(&mut tx, Scope::System, *gateway)
                 .await?
                 .and_then(|gateway| gateway.seen_at);
-            let since = seen.map_or_else(|| "its beginning".to_owned(), |at| at.rfc3339());
+            let since = seen.map_or_else(|| "its beginning".to_owned(), Timestamp::rfc3339);
             findings.push(format!("gateway {gateway} {why}: unproven since {since}"));
         }
     }

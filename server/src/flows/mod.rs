@@ -16,6 +16,7 @@ pub mod create_setup_link;
 pub mod create_site;
 pub mod create_token;
 pub mod create_zone;
+pub mod deliver_outbox;
 mod end_pass;
 pub mod enrol_gateway;
 pub mod export_bundle;
@@ -74,7 +75,11 @@ pub enum Who {
 impl Actor {
     /// This installation itself.
     pub fn system() -> Self {
-        Self { who: Who::System, organisation: None, role: sekisho_domain::authority::Role::Owner }
+        Self {
+            who: Who::System,
+            organisation: None,
+            role: sekisho_domain::authority::Role::Owner,
+        }
     }
 
     /// Whose rows this actor may touch.
@@ -103,8 +108,8 @@ pub enum FlowError {
     Failed(#[from] anyhow::Error),
 }
 
-impl From<sqlx::Error> for FlowError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<crate::store::SqlError> for FlowError {
+    fn from(error: crate::store::SqlError) -> Self {
         Self::Failed(error.into())
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, anyhow};
 use sekisho_certs::Purpose;
-use sekisho_domain::crypto::{Digest, VerifyingKey};
+use sekisho_domain::crypto::{Digest, SigningKey, VerifyingKey};
 use sekisho_domain::evidence::bundle;
 use sekisho_domain::evidence::checkpoint::{self, Checkpoint, KeyName, Vkey};
 use sekisho_domain::evidence::seal::{Seal, seal_hash};
@@ -89,35 +89,7 @@ async fn open(
         sequenced_at: now,
     };
     let event = opened(tx, app, &log, previous.as_ref()).await?;
-    let seal = Seal {
-        version: sekisho_domain::wire::VERSION,
-        site: site.unwrap_or(SiteId::NIL),
-        gateway: GatewayId::NIL,
-        stream,
-        seal_no: 1,
-        first_seq: 1,
-        prev_seal_hash: Digest::ZERO,
-        ack: None,
-        events: vec![event.to_bytes().into()],
-    };
-    let bytes = seal.sign(&*app.key(Purpose::Service)?);
-    let hash = seal_hash(&bytes);
-    let mut frontier = Frontier::new();
-    frontier.append(hash);
-    log.frontier = frontier.encode();
-    log.checkpoint = checkpoint::sign(
-        &Checkpoint {
-            origin: key_name,
-            size: 1,
-            root: frontier.root(),
-        },
-        &key,
-    );
-    log.service = StreamEnd {
-        seal_no: 1,
-        seq: 1,
-        hash,
-    };
+    let leaf = first_leaf(app, &mut log, &event, key_name, &key)?;
     if !store::log::insert(tx, &log, now).await? {
         // Another transaction opened it while this one waited.
         let other = store::log::current(tx, Scope::System, site).await?;
@@ -125,13 +97,6 @@ async fn open(
             .filter(|log| log.fiscal_year >= year)
             .ok_or_else(|| anyhow!("a log of this origin belongs to another site").into());
     }
-    let leaf = Leaf {
-        bytes,
-        hash,
-        gateway: GatewayId::NIL,
-        stream,
-        seal_no: 1,
-    };
     store::log::insert_leaf(tx, log.id, 0, &leaf, now).await?;
     let row = EventRow {
         site,
@@ -150,6 +115,50 @@ async fn open(
         store::pending::insert(tx, previous.id, &pending, now).await?;
     }
     Ok(log)
+}
+
+/// Seals the opening event as leaf 0 and signs the first head.
+fn first_leaf(
+    app: &App,
+    log: &mut Log,
+    event: &Event,
+    origin: KeyName,
+    key: &SigningKey,
+) -> anyhow::Result<Leaf> {
+    let seal = Seal {
+        version: sekisho_domain::wire::VERSION,
+        site: log.site.unwrap_or(SiteId::NIL),
+        gateway: GatewayId::NIL,
+        stream: log.service_stream,
+        seal_no: 1,
+        first_seq: 1,
+        prev_seal_hash: Digest::ZERO,
+        ack: None,
+        events: vec![event.to_bytes().into()],
+    };
+    let bytes = seal.sign(&*app.key(Purpose::Service)?);
+    let hash = seal_hash(&bytes);
+    let mut frontier = Frontier::new();
+    frontier.append(hash);
+    let head = Checkpoint {
+        origin,
+        size: 1,
+        root: frontier.root(),
+    };
+    log.frontier = frontier.encode();
+    log.checkpoint = checkpoint::sign(&head, key);
+    log.service = StreamEnd {
+        seal_no: 1,
+        seq: 1,
+        hash,
+    };
+    Ok(Leaf {
+        bytes,
+        hash,
+        gateway: GatewayId::NIL,
+        stream: log.service_stream,
+        seal_no: 1,
+    })
 }
 
 /// What leaf 0 says: where trust in this log's gateways begins.

@@ -37,7 +37,7 @@ pub async fn order_cut(app: &App, site: SiteId, nonce: [u8; 16]) -> Result<Cuts,
             id: CommandId::new(now.0, app.random()),
             gateway: gateway.id,
             kind: "cut",
-            order: cbor::encode(&Order::Cut(nonce.clone())),
+            order: cbor::encode(&Order::Cut(nonce)),
             issued_at: now,
             not_after: now.plus_ms(COMMAND_LIFE_MS),
         };

@@ -15,7 +15,9 @@ pub struct Secret {
 impl Secret {
     /// A new one.
     pub fn new(app: &App) -> Self {
-        Self { bytes: app.random() }
+        Self {
+            bytes: app.random(),
+        }
     }
 
     /// As it stands in links, cookies and tokens: 43 characters of base64url.
@@ -31,6 +33,9 @@ impl Secret {
 
 /// The stored form of a secret that somebody shows; `None` when it cannot be one of ours.
 pub fn hash_of(text: &str) -> Option<Digest> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 32)?;
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .ok()
+        .filter(|bytes| bytes.len() == 32)?;
     Some(Digest::of(&[&bytes]))
 }

@@ -65,16 +65,16 @@ async fn prove(
     };
     catch_up(tx, app, log.id).await?;
     let from_size = match session.held {
-        Some((held, head)) if held == log.id => head.size,
+        Some((of, head)) if of == log.id => head.size,
         _ => 0,
     };
-    let proofs = app.trees.read(log.id, |tree| {
+    let paths = app.trees.read(log.id, |tree| {
         Some((
             tree.inclusion(index, log.size)?,
             tree.consistency(from_size, log.size)?,
         ))
     });
-    let Some((inclusion, consistency)) = proofs else {
+    let Some((inclusion, consistency)) = paths else {
         return Ok(None);
     };
     let frontier = Frontier::decode(&log.frontier).map_err(anyhow::Error::new)?;

@@ -13,7 +13,12 @@ use crate::store::sessions;
 pub async fn sign_out(app: &App, person: PersonId, session: Digest) -> Result<(), FlowError> {
     let mut tx = app.db.write().await?;
     if sessions::end_session(&mut tx, session, app.now()).await? == 1 {
-        record(&mut tx, app, Draft::new(app, None, EventCode::SigninEnded).person(app, person)).await?;
+        record(
+            &mut tx,
+            app,
+            Draft::new(app, None, EventCode::SigninEnded).person(app, person),
+        )
+        .await?;
     }
     Ok(tx.commit().await?)
 }

@@ -16,7 +16,11 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        parts.extensions.get::<Self>().cloned().ok_or(Error::from(Code::NotSignedIn))
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or(Error::from(Code::NotSignedIn))
     }
 }
 
@@ -24,7 +28,11 @@ impl<S: Sync> FromRequestParts<S> for Me {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        parts.extensions.get::<Caller>().and_then(|caller| caller.person.clone()).ok_or(Error::from(Code::NotSignedIn))
+        parts
+            .extensions
+            .get::<Caller>()
+            .and_then(|caller| caller.person.clone())
+            .ok_or(Error::from(Code::NotSignedIn))
     }
 }
 
@@ -45,7 +53,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let found = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        found.map(|axum::extract::Path(value)| Self(value)).map_err(|_| Error::from(Code::NotFound))
+        found
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|_| Error::from(Code::NotFound))
     }
 }
 
@@ -58,7 +68,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Query<T
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let found = axum::extract::Query::<T>::from_request_parts(parts, state).await;
-        found.map(|axum::extract::Query(value)| Self(value)).map_err(|rejection| Error::invalid(rejection.body_text()))
+        found
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|rejection| Error::invalid(rejection.body_text()))
     }
 }
 
@@ -70,13 +82,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         // Only a script can send this type, so a form on another site cannot speak to the API.
         if kind.split(';').next().map(str::trim) != Some("application/json") {
             return Err(Error::invalid("the body has to be application/json"));
         }
         let bytes = bytes(Bytes::from_request(request, state).await)?;
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| Error::invalid(error))
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(Error::invalid)
     }
 }
 
@@ -89,10 +107,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let form = axum::extract::Form::<T>::from_request(request, state).await;
-        form.map(|axum::extract::Form(value)| Self(value)).map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge.into(),
-            _ => Error::invalid(rejection.body_text()),
-        })
+        form.map(|axum::extract::Form(value)| Self(value))
+            .map_err(|rejection| match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge.into(),
+                _ => Error::invalid(rejection.body_text()),
+            })
     }
 }
 
@@ -125,7 +144,9 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 }
 
 fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Error> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        return Ok(None);
+    };
     match value.to_str().ok().map(str::trim) {
         Some("*") => Ok(None),
         Some(tag) => tag

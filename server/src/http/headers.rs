@@ -19,14 +19,25 @@ pub async fn secure(request: Request, next: Next) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
     // What is not said to be cacheable is about somebody.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -34,7 +45,11 @@ pub async fn secure(request: Request, next: Next) -> Response {
 /// can be made to send it, and the origin it may quote means nothing.
 pub async fn exempt_tokens(mut request: Request, next: Next) -> Response {
     if request.headers().contains_key(header::AUTHORIZATION) {
-        for name in [header::COOKIE, header::ORIGIN, HeaderName::from_static("sec-fetch-site")] {
+        for name in [
+            header::COOKIE,
+            header::ORIGIN,
+            HeaderName::from_static("sec-fetch-site"),
+        ] {
             request.headers_mut().remove(name);
         }
     }

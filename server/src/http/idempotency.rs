@@ -28,6 +28,9 @@ pub struct KeepInstead(pub serde_json::Value);
 /// A reservation this old belongs to a process that died, ms.
 const ABANDONED_MS: i64 = 60_000;
 
+/// How long an answer is kept, ms.
+const KEPT_MS: i64 = 24 * 3_600_000;
+
 /// Longest key, characters.
 const KEY_MAX: usize = 128;
 
@@ -37,12 +40,27 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Layer of the API.
 pub async fn repeat(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>().cloned();
-    match (request.method() == Method::POST, request.headers().get(KEY), caller) {
+    match (
+        request.method() == Method::POST,
+        request.headers().get(KEY),
+        caller,
+    ) {
         (true, Some(key), Some(caller)) => {
-            let key = key.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_MAX && key.bytes().all(|b| b.is_ascii_graphic())).map(str::to_owned);
+            let key = key
+                .to_str()
+                .ok()
+                .filter(|key| {
+                    !key.is_empty()
+                        && key.len() <= KEY_MAX
+                        && key.bytes().all(|b| b.is_ascii_graphic())
+                })
+                .map(str::to_owned);
             match key {
-                Some(key) => once(&app, &caller.actor.text(), &key, request, next).await.unwrap_or_else(IntoResponse::into_response),
-                None => Error::invalid("Idempotency-Key has 1 to 128 visible ASCII characters").into_response(),
+                Some(key) => once(&app, &caller.actor.text(), &key, request, next)
+                    .await
+                    .unwrap_or_else(IntoResponse::into_response),
+                None => Error::invalid("Idempotency-Key has 1 to 128 visible ASCII characters")
+                    .into_response(),
             }
         }
         _ => next.run(request).await,
@@ -51,7 +69,9 @@ pub async fn repeat(State(app): State<Arc<App>>, request: Request, next: Next) -
 
 async fn once(app: &App, actor: &str, key: &str, request: Request, next: Next) -> Result<Response> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, API_BODY_MAX).await.map_err(|_| Error::from(Code::BodyTooLarge))?;
+    let body = to_bytes(body, API_BODY_MAX)
+        .await
+        .map_err(|_| Error::from(Code::BodyTooLarge))?;
     let digest = Digest::of(&[parts.uri.path().as_bytes(), b"\n", &body]);
     if let Some(answer) = reserve(app, actor, key, digest).await? {
         return Ok(answer);
@@ -68,7 +88,13 @@ async fn once(app: &App, actor: &str, key: &str, request: Request, next: Next) -
 async fn reserve(app: &App, actor: &str, key: &str, digest: Digest) -> Result<Option<Response>> {
     let now = app.now();
     let mut tx = app.db.write().await?;
-    if idempotency::reserve_key(&mut tx, actor, key, digest, now, now.plus_ms(-ABANDONED_MS)).await? {
+    // Now and then, so that the table stays a day long.
+    if app.random::<1>()[0] == 0 {
+        idempotency::delete_keys(&mut tx, now.plus_ms(-KEPT_MS)).await?;
+    }
+    if idempotency::reserve_key(&mut tx, actor, key, digest, now, now.plus_ms(-ABANDONED_MS))
+        .await?
+    {
         tx.commit().await?;
         return Ok(None);
     }
@@ -82,10 +108,18 @@ async fn reserve(app: &App, actor: &str, key: &str, digest: Digest) -> Result<Op
 
 fn replay(status: u16, body: String) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+    let kind = if status.is_success() {
+        "application/json"
+    } else {
+        "application/problem+json"
+    };
     let mut response = (status, body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(REPLAYED, HeaderValue::from_static("true"));
     response.extensions_mut().insert(Written);
     response
 }
@@ -93,12 +127,17 @@ fn replay(status: u16, body: String) -> Response {
 /// Keeps the answer, or gives the key back.
 async fn keep(app: &App, actor: &str, key: &str, response: Response) -> Result<Response> {
     let (parts, body) = response.into_parts();
-    let bytes: Bytes = to_bytes(body, usize::MAX).await.map_err(|error| anyhow::Error::new(error).context("cannot read an answer of our own"))?;
+    let bytes: Bytes = to_bytes(body, usize::MAX)
+        .await
+        .map_err(|error| anyhow::Error::new(error).context("cannot read an answer of our own"))?;
     let mut tx = app.db.write().await?;
     if parts.status.is_server_error() {
         idempotency::release_key(&mut tx, actor, key).await?;
     } else {
-        let kept = parts.extensions.get::<KeepInstead>().map_or_else(|| String::from_utf8_lossy(&bytes).into_owned(), |it| it.0.to_string());
+        let kept = parts.extensions.get::<KeepInstead>().map_or_else(
+            || String::from_utf8_lossy(&bytes).into_owned(),
+            |it| it.0.to_string(),
+        );
         idempotency::store_answer(&mut tx, actor, key, parts.status.as_u16(), &kept).await?;
     }
     tx.commit().await?;

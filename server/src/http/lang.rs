@@ -38,7 +38,12 @@ impl Lang {
     /// What a caller wants: the cookie of the switch, else `Accept-Language` (RFC 9110 §12.5.4), else Japanese.
     pub fn of(headers: &HeaderMap) -> Self {
         let chosen = super::session::cookie(headers, COOKIE).and_then(Self::from_code);
-        chosen.unwrap_or_else(|| headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).map_or(Self::Ja, Self::accepted))
+        chosen.unwrap_or_else(|| {
+            headers
+                .get(header::ACCEPT_LANGUAGE)
+                .and_then(|value| value.to_str().ok())
+                .map_or(Self::Ja, Self::accepted)
+        })
     }
 
     /// The better of the two in an `Accept-Language` list; a tie or silence is Japanese.
@@ -78,9 +83,14 @@ fn permille(quality: &str) -> u32 {
     if quality.is_empty() {
         return 1000;
     }
-    let Some(value) = quality.strip_prefix("q=") else { return 0 };
+    let Some(value) = quality.strip_prefix("q=") else {
+        return 0;
+    };
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
-    let fraction: u32 = format!("{fraction:0<3}").get(..3).and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    let fraction: u32 = format!("{fraction:0<3}")
+        .get(..3)
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0);
     match whole {
         "1" => 1000,
         "0" => fraction,

@@ -42,8 +42,11 @@ impl Error {
     /// HTTP status: 503 when the database cannot be reached (try again), else 500 for failures.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Refused(refusal) => StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
-            Self::Failed(error) if crate::store::db::is_unavailable(error) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(refusal) => StatusCode::from_u16(refusal.code.status())
+                .unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
+            Self::Failed(error) if crate::store::db::is_unavailable(error) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -148,10 +151,18 @@ pub struct Alternative {
 impl Problem {
     fn new(error: &Error, lang: Lang, request_id: String) -> Self {
         let (kind, mut data, lifts_at, alternatives) = match error {
-            Error::Refused(refusal) => {
-                (format!("urn:sekisho:refusal:{}", refusal.code.name()), refusal.data.clone(), refusal.lifts_at, refusal.alternatives.as_slice())
-            }
-            _ => ("urn:sekisho:failure".to_owned(), std::collections::BTreeMap::new(), None, [].as_slice()),
+            Error::Refused(refusal) => (
+                format!("urn:sekisho:refusal:{}", refusal.code.name()),
+                refusal.data.clone(),
+                refusal.lifts_at,
+                refusal.alternatives.as_slice(),
+            ),
+            _ => (
+                "urn:sekisho:failure".to_owned(),
+                std::collections::BTreeMap::new(),
+                None,
+                [].as_slice(),
+            ),
         };
         Self {
             kind,
@@ -163,7 +174,11 @@ impl Problem {
             lifts_at: lifts_at.map(sekisho_domain::time::Timestamp::rfc3339),
             alternatives: alternatives
                 .iter()
-                .map(|it| Alternative { seat: it.seat.to_string(), start: it.during.start.rfc3339(), end: it.during.end.rfc3339() })
+                .map(|it| Alternative {
+                    seat: it.seat.to_string(),
+                    start: it.during.start.rfc3339(),
+                    end: it.during.end.rfc3339(),
+                })
                 .collect(),
             request_id,
         }
@@ -176,9 +191,13 @@ pub(super) struct Written;
 
 /// Writes an error as a problem document.
 pub(super) fn write(error: &Error, lang: Lang, request_id: String) -> Response {
-    let mut response = (error.status(), Json(Problem::new(error, lang, request_id))).into_response();
+    let mut response =
+        (error.status(), Json(Problem::new(error, lang, request_id))).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if error.status() == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -192,10 +211,18 @@ pub(super) fn error_of(response: &Response, request_id: &str) -> Option<Error> {
     if response.extensions().get::<Written>().is_some() {
         return None;
     }
-    let error = response.extensions().get::<Error>().cloned().or_else(|| foreign(response.status()))?;
+    let error = response
+        .extensions()
+        .get::<Error>()
+        .cloned()
+        .or_else(|| foreign(response.status()))?;
     if let Error::Failed(cause) = &error {
         let chain: Vec<String> = cause.chain().map(ToString::to_string).collect();
-        tracing::error!(request.id = request_id, error = chain.join(": "), "a request failed");
+        tracing::error!(
+            request.id = request_id,
+            error = chain.join(": "),
+            "a request failed"
+        );
     }
     Some(error)
 }
@@ -210,12 +237,19 @@ fn foreign(status: StatusCode) -> Option<Error> {
         StatusCode::PAYLOAD_TOO_LARGE => refused(Code::BodyTooLarge),
         StatusCode::SERVICE_UNAVAILABLE => Some(Error::TooSlow),
         status if status.is_client_error() => refused(Code::InvalidInput),
-        status if status.is_server_error() => Some(Error::Failed(Arc::new(anyhow::anyhow!("a layer answered {status}")))),
+        status if status.is_server_error() => Some(Error::Failed(Arc::new(anyhow::anyhow!(
+            "a layer answered {status}"
+        )))),
         _ => None,
     }
 }
 
 /// The id that the request-id layer gave this request.
 pub(super) fn request_id(request: &Request) -> String {
-    request.headers().get(super::router::REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    request
+        .headers()
+        .get(super::router::REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned()
 }

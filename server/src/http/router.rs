@@ -13,7 +13,9 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::request_id::{
+    MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
+};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,7 +43,11 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(RequestBodyLimitLayer::new(FORM_MAX))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), session::authenticate));
-    let api = documented().split_for_parts().0.route("/api/v1/openapi.json", get(api::document::openapi)).route("/api/{*rest}", axum::routing::any(api::nothing));
+    let api = documented()
+        .split_for_parts()
+        .0
+        .route("/api/v1/openapi.json", get(api::document::openapi))
+        .route("/api/{*rest}", axum::routing::any(api::nothing));
     let api = api
         .layer(from_fn_with_state(Arc::clone(&app), idempotency::repeat))
         .layer(from_fn_with_state(Arc::clone(&app), session::authenticate))
@@ -54,13 +60,20 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/livez", get(alive))
         .route("/readyz", get(ready))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            TIMEOUT,
+        ))
         .layer(CsrfLayer::new())
         .layer(from_fn(headers::exempt_tokens))
         .layer(from_fn(errors::write))
         .layer(from_fn(headers::secure))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_failure(()),
+        )
         .layer(SetRequestIdLayer::new(REQUEST_ID, id))
         .layer(from_fn(headers::forget_request_id))
         .with_state(app)
@@ -69,14 +82,26 @@ pub fn router(app: Arc<App>) -> Router {
 fn pages() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(pages::home::show))
-        .route("/setup", get(pages::setup::show).post(pages::setup::complete))
-        .route("/sign-in", get(pages::sign_in::show).post(pages::sign_in::request))
-        .route("/sign-in/link", get(pages::sign_in::link).post(pages::sign_in::consume))
+        .route(
+            "/setup",
+            get(pages::setup::show).post(pages::setup::complete),
+        )
+        .route(
+            "/sign-in",
+            get(pages::sign_in::show).post(pages::sign_in::request),
+        )
+        .route(
+            "/sign-in/link",
+            get(pages::sign_in::link).post(pages::sign_in::consume),
+        )
         .route("/sign-out", post(pages::sign_in::sign_out))
         .route("/language", post(pages::language::choose))
         .route("/sites/{site}/today", get(pages::today::show))
         .route("/sites/{site}/today/events", get(pages::today::live))
-        .route("/sites/{site}/book", get(pages::book::show).post(pages::book::book))
+        .route(
+            "/sites/{site}/book",
+            get(pages::book::show).post(pages::book::book),
+        )
         .route("/bookings/{booking}", get(pages::booking::show))
         .route("/bookings/{booking}/cancel", post(pages::booking::cancel))
         .route("/static/{*path}", get(assets::get))
@@ -87,7 +112,10 @@ fn pages() -> Router<Arc<App>> {
 pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(api::document::about())
         .routes(routes!(api::organisations::own))
-        .routes(routes!(api::organisations::list, api::organisations::create))
+        .routes(routes!(
+            api::organisations::list,
+            api::organisations::create
+        ))
         .routes(routes!(api::sites::list, api::sites::create))
         .routes(routes!(api::sites::get))
         .routes(routes!(api::sites::access, api::sites::grant))
@@ -135,21 +163,44 @@ struct Ids(Arc<App>);
 
 impl MakeRequestId for Ids {
     fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
-        sekisho_domain::crypto::hex(&self.0.random::<8>()).parse().ok().map(RequestId::new)
+        sekisho_domain::crypto::hex(&self.0.random::<8>())
+            .parse()
+            .ok()
+            .map(RequestId::new)
     }
 }
 
 /// Method, route and id; never the query, which can hold the secret of a link.
 fn span(request: &Request) -> tracing::Span {
-    let route = request.extensions().get::<axum::extract::MatchedPath>().map_or("-", axum::extract::MatchedPath::as_str);
-    let id = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let route = request
+        .extensions()
+        .get::<axum::extract::MatchedPath>()
+        .map_or("-", axum::extract::MatchedPath::as_str);
+    let id = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     tracing::info_span!("request", http.method = %request.method(), http.route = route, request.id = id)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that the layer asks for")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that the layer asks for"
+)]
 fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
-    let text = cause.downcast_ref::<&str>().map(|text| (*text).to_owned()).or_else(|| cause.downcast_ref::<String>().cloned());
-    let mut response = Error::from(anyhow::anyhow!("a handler panicked: {}", text.unwrap_or_default())).into_response();
-    response.headers_mut().insert(header::CONNECTION, axum::http::HeaderValue::from_static("close"));
+    let text = cause
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| cause.downcast_ref::<String>().cloned());
+    let mut response = Error::from(anyhow::anyhow!(
+        "a handler panicked: {}",
+        text.unwrap_or_default()
+    ))
+    .into_response();
+    response.headers_mut().insert(
+        header::CONNECTION,
+        axum::http::HeaderValue::from_static("close"),
+    );
     response
 }

@@ -38,7 +38,11 @@ pub struct Me {
 }
 
 /// Layer: finds out who is calling and leaves a [`Caller`] for extractors. A wrong cookie or token is no caller at all.
-pub async fn authenticate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub async fn authenticate(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     match caller(&app, request.headers()).await {
         Ok(Some(caller)) => {
             request.extensions_mut().insert(caller);
@@ -54,26 +58,51 @@ async fn caller(app: &App, headers: &HeaderMap) -> problem::Result<Option<Caller
         // A request with a token is judged by the token alone, never by a cookie that came along.
         return by_token(app, value).await;
     }
-    let Some(secret) = cookie(headers, cookie_name(app)) else { return Ok(None) };
-    let Some(session) = hash_of(secret) else { return Ok(None) };
+    let Some(secret) = cookie(headers, cookie_name(app)) else {
+        return Ok(None);
+    };
+    let Some(session) = hash_of(secret) else {
+        return Ok(None);
+    };
     let mut tx = app.db.read().await?;
     let found = sessions::find_session(&mut tx, session, app.now()).await?;
     Ok(found.map(|it| Caller {
-        actor: Actor { who: Who::Person(it.person), organisation: Some(it.organisation), role: it.role },
+        actor: Actor {
+            who: Who::Person(it.person),
+            organisation: Some(it.organisation),
+            role: it.role,
+        },
         organisation: it.organisation,
-        person: Some(Me { id: it.person, name: it.name, session }),
+        person: Some(Me {
+            id: it.person,
+            name: it.name,
+            session,
+        }),
     }))
 }
 
 async fn by_token(app: &App, value: &HeaderValue) -> problem::Result<Option<Caller>> {
-    let Some((id, shown)) = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).and_then(split_token) else { return Ok(None) };
+    let Some((id, shown)) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.strip_prefix("Bearer "))
+        .and_then(split_token)
+    else {
+        return Ok(None);
+    };
     let mut tx = app.db.read().await?;
     let found = tokens::find_token(&mut tx, id, app.now()).await?;
-    Ok(found.filter(|(_, hash)| same(&hash.0, &shown.0)).map(|(token, _)| Caller {
-        actor: Actor { who: Who::Token(token.id), organisation: Some(token.organisation), role: token.role },
-        organisation: token.organisation,
-        person: None,
-    }))
+    Ok(found
+        .filter(|(_, hash)| same(&hash.0, &shown.0))
+        .map(|(token, _)| Caller {
+            actor: Actor {
+                who: Who::Token(token.id),
+                organisation: Some(token.organisation),
+                role: token.role,
+            },
+            organisation: token.organisation,
+            person: None,
+        }))
 }
 
 /// `sek_<id>_<secret>`.
@@ -84,8 +113,15 @@ fn split_token(text: &str) -> Option<(TokenId, Digest)> {
 
 /// The value of a cookie; the first one wins when a name is sent twice.
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    let lines = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
 }
 
 /// `__Host-sid` where pages come over TLS. Plain `sid` on loopback: browsers refuse the prefix without TLS.
@@ -108,8 +144,12 @@ pub(super) fn end_cookie(app: &App) -> HeaderValue {
 }
 
 fn set_cookie(app: &App, value: &str, max_age_s: i64) -> HeaderValue {
-    let (name, secure) = (cookie_name(app), if over_tls(app) { "; Secure" } else { "" });
-    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}");
+    let (name, secure) = (
+        cookie_name(app),
+        if over_tls(app) { "; Secure" } else { "" },
+    );
+    let text =
+        format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}");
     // Name and value are ours: letters, digits, `-` and `_`.
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
@@ -133,8 +173,19 @@ mod tests {
     fn tokens_are_read_strictly() {
         let id = TokenId([7; 16]);
         let secret = "A".repeat(43);
-        assert_eq!(split_token(&format!("sek_{}_{secret}", id.text())), Some((id, Digest::of(&[&[0; 32]]))));
-        for bad in ["", "sek_", "sek__AAE", "sek_01_AAE", "sek_zz", &format!("sek_{}_AAE", id.text()), &format!("sek_{}_{secret}!", id.text())] {
+        assert_eq!(
+            split_token(&format!("sek_{}_{secret}", id.text())),
+            Some((id, Digest::of(&[&[0; 32]])))
+        );
+        for bad in [
+            "",
+            "sek_",
+            "sek__AAE",
+            "sek_01_AAE",
+            "sek_zz",
+            &format!("sek_{}_AAE", id.text()),
+            &format!("sek_{}_{secret}!", id.text()),
+        ] {
             assert_eq!(split_token(bad), None, "{bad}");
         }
     }

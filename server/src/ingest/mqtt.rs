@@ -75,10 +75,10 @@ async fn take_in(
         match event {
             None => break,
             Some(Event::Connected { n }) => {
-                tracing::info!(connection = n, "connected to the uplink broker")
+                tracing::info!(connection = n, "connected to the uplink broker");
             }
             Some(Event::Disconnected { why }) => {
-                tracing::warn!(%why, "no connection to the uplink broker")
+                tracing::warn!(%why, "no connection to the uplink broker");
             }
             Some(Event::Message(message)) => {
                 if persist(&app, &message.topic, &message.payload).await {

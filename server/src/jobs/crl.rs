@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::store;
 
-const RENEW_EVERY: Duration = Duration::from_secs(3600);
+const RENEW_EVERY: Duration = Duration::from_hours(1);
 
 /// Renews the list hourly until `stop`, then stops the broker.
 pub async fn run(app: Arc<App>, broker: Broker, stop: CancellationToken) {

@@ -2,6 +2,7 @@
 
 pub mod crl;
 pub mod gateways;
+pub mod outbox;
 pub mod sequencer;
 pub mod tiles;
 
@@ -17,4 +18,5 @@ pub fn start(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(sequencer::run(Arc::clone(app), stop.clone()));
     tasks.spawn(tiles::run(Arc::clone(app), stop.clone()));
     tasks.spawn(gateways::run(Arc::clone(app), stop.clone()));
+    tasks.spawn(outbox::run(Arc::clone(app), stop.clone()));
 }

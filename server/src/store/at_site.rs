@@ -9,7 +9,12 @@ use crate::on;
 
 /// When seats are taken, never by whom: every allocation that keeps a seat of the site from others within `during`, by seat and start. A site that the scope can
 /// see shows all of them: who books has to know what is free.
-pub async fn taken(tx: &mut Tx, scope: Scope, site: SiteId, during: Interval) -> sqlx::Result<Vec<(SeatId, Interval)>> {
+pub async fn taken(
+    tx: &mut Tx,
+    scope: Scope,
+    site: SiteId,
+    during: Interval,
+) -> sqlx::Result<Vec<(SeatId, Interval)>> {
     let rows: Vec<(String, i64, i64)> = on!(tx, c => sqlx::query_as(
         "SELECT al.seat_id, al.starts_at, al.ends_at
            FROM seat t
@@ -26,11 +31,17 @@ pub async fn taken(tx: &mut Tx, scope: Scope, site: SiteId, during: Interval) ->
         .bind(during.start.0)
         .bind(during.end.0)
         .fetch_all(c).await)?;
-    rows.into_iter().map(|(seat, start, end)| Ok((read(SeatId::parse_text, &seat)?, interval(start, end)?))).collect()
+    rows.into_iter()
+        .map(|(seat, start, end)| Ok((read(SeatId::parse_text, &seat)?, interval(start, end)?)))
+        .collect()
 }
 
 /// Names of the people whom the site knows, for its operator.
-pub async fn names(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Vec<(PersonId, String)>> {
+pub async fn names(
+    tx: &mut Tx,
+    scope: Scope,
+    site: SiteId,
+) -> sqlx::Result<Vec<(PersonId, String)>> {
     let rows: Vec<(String, String)> = on!(tx, c => sqlx::query_as(
         "SELECT p.id, p.name
            FROM subject x
@@ -42,5 +53,7 @@ pub async fn names(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Vec<
         .bind(site.text())
         .bind(scope.bind())
         .fetch_all(c).await)?;
-    rows.into_iter().map(|(id, name)| Ok((read(PersonId::parse_text, &id)?, name))).collect()
+    rows.into_iter()
+        .map(|(id, name)| Ok((read(PersonId::parse_text, &id)?, name)))
+        .collect()
 }

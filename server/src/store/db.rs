@@ -55,8 +55,14 @@ impl Db {
         if let Some(path) = url.strip_prefix("sqlite:") {
             return Self::open_sqlite(Path::new(path)).await;
         }
-        let options = PgConnectOptions::from_str(url).context("database.url is neither sqlite:PATH nor postgres://…")?;
-        let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(10)).connect_with(options).await.context("cannot reach PostgreSQL")?;
+        let options = PgConnectOptions::from_str(url)
+            .context("database.url is neither sqlite:PATH nor postgres://…")?;
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await
+            .context("cannot reach PostgreSQL")?;
         Ok(Self::Postgres(pool))
     }
 
@@ -69,8 +75,16 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10));
         let context = || format!("cannot open the database file {}", path.display());
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.with_context(context)?;
-        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(false)).await.with_context(context)?;
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .with_context(context)?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options.read_only(false))
+            .await
+            .with_context(context)?;
         Ok(Self::Sqlite { read, write })
     }
 
@@ -124,17 +138,30 @@ pub use sqlx::Error as DbError;
 
 /// Whether a failure is the database being out of reach, so that trying again later may help.
 pub fn is_unavailable(failure: &anyhow::Error) -> bool {
-    failure.chain().filter_map(|cause| cause.downcast_ref::<DbError>()).any(|error| matches!(error, DbError::Io(_) | DbError::PoolTimedOut | DbError::PoolClosed))
+    failure
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<DbError>())
+        .any(|error| {
+            matches!(
+                error,
+                DbError::Io(_) | DbError::PoolTimedOut | DbError::PoolClosed
+            )
+        })
 }
 
 /// Whether an error is the refusal of the named constraint or trigger: PostgreSQL gives the name, SQLite our own text or the
 /// columns (`table.column`).
 pub fn is_constraint(error: &sqlx::Error, name: &str) -> bool {
-    let Some(db) = error.as_database_error() else { return false };
+    let Some(db) = error.as_database_error() else {
+        return false;
+    };
     db.constraint() == Some(name) || db.message().contains(name)
 }
 
 /// Whether the same transaction may simply be tried again (serialisation failure or deadlock on PostgreSQL).
 pub fn is_retryable(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "40001" || code == "40P01")
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|code| code == "40001" || code == "40P01")
 }

@@ -22,7 +22,14 @@ pub struct Seen {
 
 /// Takes a key for a request that is about to run; `false` when somebody else has it. A reservation older than
 /// `abandoned_before` belongs to a process that died, and is taken over.
-pub async fn reserve_key(tx: &mut Tx, actor: &str, key: &str, request: Digest, now: Timestamp, abandoned_before: Timestamp) -> sqlx::Result<bool> {
+pub async fn reserve_key(
+    tx: &mut Tx,
+    actor: &str,
+    key: &str,
+    request: Digest,
+    now: Timestamp,
+    abandoned_before: Timestamp,
+) -> sqlx::Result<bool> {
     let rows = on!(tx, c => sqlx::query(
         "INSERT INTO idempotency (actor, key, body_hash, status, response, created_at) VALUES ($1, $2, $3, 0, '', $4)
          ON CONFLICT (actor, key) DO UPDATE SET body_hash = excluded.body_hash, created_at = excluded.created_at
@@ -39,18 +46,34 @@ pub async fn find_key(tx: &mut Tx, actor: &str, key: &str) -> sqlx::Result<Optio
         .bind(actor).bind(key)
         .fetch_optional(c).await)?;
     row.map(|(hash, status, body, at)| {
-        let request = hash.try_into().map(Digest).map_err(|_| corrupt("a digest of another length"))?;
+        let request = hash
+            .try_into()
+            .map(Digest)
+            .map_err(|_| corrupt("a digest of another length"))?;
         let status = u16::try_from(status).map_err(|_| corrupt("an impossible status"))?;
-        Ok(Seen { request, status, body, at: Timestamp(at) })
+        Ok(Seen {
+            request,
+            status,
+            body,
+            at: Timestamp(at),
+        })
     })
     .transpose()
 }
 
 /// Keeps the answer.
-pub async fn store_answer(tx: &mut Tx, actor: &str, key: &str, status: u16, body: &str) -> sqlx::Result<()> {
-    one(on!(tx, c => sqlx::query("UPDATE idempotency SET status = $3, response = $4 WHERE actor = $1 AND key = $2 AND status = 0")
+pub async fn store_answer(
+    tx: &mut Tx,
+    actor: &str,
+    key: &str,
+    status: u16,
+    body: &str,
+) -> sqlx::Result<()> {
+    one(
+        on!(tx, c => sqlx::query("UPDATE idempotency SET status = $3, response = $4 WHERE actor = $1 AND key = $2 AND status = 0")
         .bind(actor).bind(key).bind(i64::from(status)).bind(body)
-        .execute(c).await.map(|done| done.rows_affected()))?)
+        .execute(c).await.map(|done| done.rows_affected()))?,
+    )
 }
 
 /// Gives a key back: its request failed, and may be tried again.

@@ -27,14 +27,27 @@ impl Purpose {
 }
 
 /// Stores a new link.
-pub async fn insert_link(tx: &mut Tx, hash: Digest, purpose: Purpose, person: Option<PersonId>, expires_at: Timestamp) -> sqlx::Result<()> {
-    one(on!(tx, c => sqlx::query("INSERT INTO sign_in_link (hash, purpose, person_id, expires_at) VALUES ($1, $2, $3, $4)")
+pub async fn insert_link(
+    tx: &mut Tx,
+    hash: Digest,
+    purpose: Purpose,
+    person: Option<PersonId>,
+    expires_at: Timestamp,
+) -> sqlx::Result<()> {
+    one(
+        on!(tx, c => sqlx::query("INSERT INTO sign_in_link (hash, purpose, person_id, expires_at) VALUES ($1, $2, $3, $4)")
         .bind(hash.0.to_vec()).bind(purpose.text()).bind(person.map(|id| id.text())).bind(expires_at.0)
-        .execute(c).await.map(|done| done.rows_affected()))?)
+        .execute(c).await.map(|done| done.rows_affected()))?,
+    )
 }
 
 /// Whether a link would work now. Looking does not use it up.
-pub async fn link_works(tx: &mut Tx, hash: Digest, purpose: Purpose, now: Timestamp) -> sqlx::Result<bool> {
+pub async fn link_works(
+    tx: &mut Tx,
+    hash: Digest,
+    purpose: Purpose,
+    now: Timestamp,
+) -> sqlx::Result<bool> {
     let row: Option<(i64,)> = on!(tx, c => sqlx::query_as(
         "SELECT expires_at FROM sign_in_link WHERE hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3")
         .bind(hash.0.to_vec()).bind(purpose.text()).bind(now.0)
@@ -43,14 +56,20 @@ pub async fn link_works(tx: &mut Tx, hash: Digest, purpose: Purpose, now: Timest
 }
 
 /// Uses a link up; the inner `None` is a link without a person, the outer one a link that does not work.
-pub async fn use_link(tx: &mut Tx, hash: Digest, purpose: Purpose, now: Timestamp) -> sqlx::Result<Option<Option<PersonId>>> {
+pub async fn use_link(
+    tx: &mut Tx,
+    hash: Digest,
+    purpose: Purpose,
+    now: Timestamp,
+) -> sqlx::Result<Option<Option<PersonId>>> {
     let row: Option<(Option<String>,)> = on!(tx, c => sqlx::query_as(
         "UPDATE sign_in_link SET used_at = $3
           WHERE hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3
       RETURNING person_id")
         .bind(hash.0.to_vec()).bind(purpose.text()).bind(now.0)
         .fetch_optional(c).await)?;
-    row.map(|(person,)| person.map(|id| read(PersonId::parse_text, &id)).transpose()).transpose()
+    row.map(|(person,)| person.map(|id| read(PersonId::parse_text, &id)).transpose())
+        .transpose()
 }
 
 /// Makes every unused link of a purpose unusable.

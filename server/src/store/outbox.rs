@@ -63,6 +63,20 @@ pub async fn waiting(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<Waiting>> {
         .collect()
 }
 
+/// Counts a try that is about to be made; `false` when it is done, or was tried since `attempts` was read.
+pub async fn claim(tx: &mut Tx, id: OutboxId, attempts: i64) -> sqlx::Result<bool> {
+    let rows = on!(tx, c => sqlx::query(
+        "UPDATE outbox
+            SET attempts = attempts + 1
+          WHERE id = $1
+            AND attempts = $2
+            AND done_at IS NULL")
+        .bind(id.text())
+        .bind(attempts)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rows == 1)
+}
+
 /// Marks a side effect as done.
 pub async fn done(tx: &mut Tx, id: OutboxId, now: Timestamp) -> sqlx::Result<()> {
     one(on!(tx, c => sqlx::query(

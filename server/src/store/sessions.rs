@@ -28,14 +28,26 @@ pub struct Session {
 }
 
 /// Starts a session.
-pub async fn insert_session(tx: &mut Tx, id: Digest, person: PersonId, now: Timestamp, expires_at: Timestamp) -> sqlx::Result<()> {
-    one(on!(tx, c => sqlx::query("INSERT INTO session (id_hash, person_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
+pub async fn insert_session(
+    tx: &mut Tx,
+    id: Digest,
+    person: PersonId,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> sqlx::Result<()> {
+    one(
+        on!(tx, c => sqlx::query("INSERT INTO session (id_hash, person_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
         .bind(id.0.to_vec()).bind(person.text()).bind(now.0).bind(expires_at.0)
-        .execute(c).await.map(|done| done.rows_affected()))?)
+        .execute(c).await.map(|done| done.rows_affected()))?,
+    )
 }
 
 /// The session of a cookie, if it counts now and its person may still use it. A secret is looked up, so there is no scope.
-pub async fn find_session(tx: &mut Tx, id: Digest, now: Timestamp) -> sqlx::Result<Option<Session>> {
+pub async fn find_session(
+    tx: &mut Tx,
+    id: Digest,
+    now: Timestamp,
+) -> sqlx::Result<Option<Session>> {
     let row: Option<(String, String, String, String, String, i64)> = on!(tx, c => sqlx::query_as(
         "SELECT p.id, p.name, p.locale, m.organisation_id, m.role, s.expires_at
            FROM session s
@@ -63,5 +75,12 @@ pub async fn find_session(tx: &mut Tx, id: Digest, now: Timestamp) -> sqlx::Resu
 pub async fn end_session(tx: &mut Tx, id: Digest, now: Timestamp) -> sqlx::Result<u64> {
     on!(tx, c => sqlx::query("UPDATE session SET ended_at = $2 WHERE id_hash = $1 AND ended_at IS NULL")
         .bind(id.0.to_vec()).bind(now.0)
+        .execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Forgets sessions that ended by themselves before `before`.
+pub async fn delete_sessions(tx: &mut Tx, before: Timestamp) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query("DELETE FROM session WHERE expires_at < $1")
+        .bind(before.0)
         .execute(c).await.map(|done| done.rows_affected()))
 }

@@ -25,7 +25,8 @@ pub struct StoredSnapshot {
 
 /// The newest snapshot of a site.
 pub async fn newest(tx: &mut Tx, site: SiteId) -> sqlx::Result<Option<StoredSnapshot>> {
-    let row: Option<(i64, i64, Vec<u8>, Vec<u8>, i64)> = on!(tx, c => sqlx::query_as(
+    type Row = (i64, i64, Vec<u8>, Vec<u8>, i64);
+    let row: Option<Row> = on!(tx, c => sqlx::query_as(
         "SELECT epoch, facts_version, digest, signed, created_at FROM snapshot WHERE site_id = $1 ORDER BY epoch DESC LIMIT 1")
         .bind(site.text()).fetch_optional(c).await)?;
     row.map(|(epoch, facts_version, hash, signed, created_at)| {

@@ -40,14 +40,22 @@ pub async fn insert_token(tx: &mut Tx, token: &Token, secret: Digest) -> sqlx::R
 }
 
 /// A token that counts now, with the hash of its secret. The id comes from the token itself, so there is no scope.
-pub async fn find_token(tx: &mut Tx, id: TokenId, now: Timestamp) -> sqlx::Result<Option<(Token, Digest)>> {
+pub async fn find_token(
+    tx: &mut Tx,
+    id: TokenId,
+    now: Timestamp,
+) -> sqlx::Result<Option<(Token, Digest)>> {
     let row: Option<(Vec<u8>,)> = on!(tx, c => sqlx::query_as(
         "SELECT secret_hash FROM api_token WHERE id = $1 AND expires_at > $2 AND revoked_at IS NULL")
         .bind(id.text()).bind(now.0)
         .fetch_optional(c).await)?;
     let Some((hash,)) = row else { return Ok(None) };
-    let hash: [u8; 32] = hash.try_into().map_err(|_| corrupt("a hash of another length"))?;
-    Ok(token_by_id(tx, Scope::System, id).await?.map(|token| (token, Digest(hash))))
+    let hash: [u8; 32] = hash
+        .try_into()
+        .map_err(|_| corrupt("a hash of another length"))?;
+    Ok(token_by_id(tx, Scope::System, id)
+        .await?
+        .map(|token| (token, Digest(hash))))
 }
 
 /// One token.
@@ -61,7 +69,12 @@ pub async fn token_by_id(tx: &mut Tx, scope: Scope, id: TokenId) -> sqlx::Result
 }
 
 /// Tokens of an organisation, newest first.
-pub async fn list_tokens(tx: &mut Tx, scope: Scope, before: Option<TokenId>, limit: i64) -> sqlx::Result<Vec<Token>> {
+pub async fn list_tokens(
+    tx: &mut Tx,
+    scope: Scope,
+    before: Option<TokenId>,
+    limit: i64,
+) -> sqlx::Result<Vec<Token>> {
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
         "SELECT id, organisation_id, name, role, created_at, expires_at, revoked_at
            FROM api_token WHERE ($1 IS NULL OR organisation_id = $1) AND ($2 IS NULL OR id < $2)
@@ -72,14 +85,21 @@ pub async fn list_tokens(tx: &mut Tx, scope: Scope, before: Option<TokenId>, lim
 }
 
 /// Revokes a token; 0 when there is none to revoke.
-pub async fn revoke_token(tx: &mut Tx, scope: Scope, id: TokenId, now: Timestamp) -> sqlx::Result<u64> {
+pub async fn revoke_token(
+    tx: &mut Tx,
+    scope: Scope,
+    id: TokenId,
+    now: Timestamp,
+) -> sqlx::Result<u64> {
     on!(tx, c => sqlx::query(
         "UPDATE api_token SET revoked_at = $3 WHERE id = $1 AND ($2 IS NULL OR organisation_id = $2) AND revoked_at IS NULL")
         .bind(id.text()).bind(scope.bind()).bind(now.0)
         .execute(c).await.map(|done| done.rows_affected()))
 }
 
-fn token((id, organisation, name, held, created_at, expires_at, revoked_at): Row) -> sqlx::Result<Token> {
+fn token(
+    (id, organisation, name, held, created_at, expires_at, revoked_at): Row,
+) -> sqlx::Result<Token> {
     Ok(Token {
         id: read(TokenId::parse_text, &id)?,
         organisation: read(OrganisationId::parse_text, &organisation)?,

@@ -107,9 +107,21 @@ impl From<bookings::Booking> for Booking {
 
 /// Books a seat. A refusal names its rule and offers what would be possible.
 #[utoipa::path(post, path = "/api/v1/bookings", tag = "bookings", request_body = AddBooking, responses((status = 201, body = Booking), (status = "default", body = Problem)))]
-pub async fn create(State(app): State<Arc<App>>, caller: Caller, Json(want): Json<AddBooking>) -> Result<Response> {
-    let person = want.person.or(caller.person.as_ref().map(|me| me.id)).ok_or_else(|| Error::invalid("person: a token has to say for whom"))?;
-    let want = BookSeat { person, seat: want.seat, starts_at: want.start.0, ends_at: want.end.0 };
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(want): Json<AddBooking>,
+) -> Result<Response> {
+    let person = want
+        .person
+        .or(caller.person.as_ref().map(|me| me.id))
+        .ok_or_else(|| Error::invalid("person: a token has to say for whom"))?;
+    let want = BookSeat {
+        person,
+        seat: want.seat,
+        starts_at: want.start.0,
+        ends_at: want.end.0,
+    };
     let made: Booking = book_seat(&app, &caller.actor, want).await?.into();
     let mut response = created(&format!("/api/v1/bookings/{}", made.id), &made);
     response.headers_mut().extend(etag(made.version));
@@ -118,22 +130,26 @@ pub async fn create(State(app): State<Arc<App>>, caller: Caller, Json(want): Jso
 
 /// Bookings, in the order in which they were made.
 #[utoipa::path(get, path = "/api/v1/bookings", tag = "bookings", params(BookingQuery), responses((status = 200, body = Page<Booking>), (status = "default", body = Problem)))]
-pub async fn list(mut reader: Reader, Query(query): Query<BookingQuery>) -> Result<Answer<Page<Booking>>> {
-    let (limit, after) = (limit(query.limit)?, cursor::<BookingId>(query.cursor.as_deref())?);
-    let (scope, actor, organisation) = (reader.scope(), reader.caller.actor.clone(), reader.caller.organisation);
-    let relations = authority::to_organisation(&mut reader.tx, &actor, organisation).await?;
-    // Who may not see everybody's bookings sees their own.
-    let person = match authority::require(&actor, Action::ReadBooking, &relations) {
-        Ok(()) => query.person,
-        Err(refusal) => Some(reader.caller.person.as_ref().map(|me| me.id).filter(|me| query.person.is_none_or(|it| it == *me)).ok_or(refusal)?),
-    };
+pub async fn list(
+    mut reader: Reader,
+    Query(query): Query<BookingQuery>,
+) -> Result<Answer<Page<Booking>>> {
+    let (limit, after) = (
+        limit(query.limit)?,
+        cursor::<BookingId>(query.cursor.as_deref())?,
+    );
+    let (scope, person) = (reader.scope(), reader.whose_bookings(query.person).await?);
     let found = bookings::list(&mut reader.tx, scope, person, after, limit + 1).await?;
-    Ok(Page::of(found.into_iter().map(Booking::from).collect(), limit, |it| it.id.to_string()))
+    let items = found.into_iter().map(Booking::from).collect();
+    Ok(Page::of(items, limit, |it| it.id.to_string()))
 }
 
 /// One booking.
 #[utoipa::path(get, path = "/api/v1/bookings/{booking}", tag = "bookings", params(("booking" = String, Path)), responses((status = 200, body = Booking), (status = "default", body = Problem)))]
-pub async fn get(mut reader: Reader, Path(id): Path<BookingId>) -> Result<(HeaderMap, Answer<Booking>)> {
+pub async fn get(
+    mut reader: Reader,
+    Path(id): Path<BookingId>,
+) -> Result<(HeaderMap, Answer<Booking>)> {
     let found = reader.booking(id, Action::ReadBooking).await?;
     Ok((etag(found.version), Answer(found.into())))
 }
@@ -141,17 +157,46 @@ pub async fn get(mut reader: Reader, Path(id): Path<BookingId>) -> Result<(Heade
 /// Cancels a booking; its passes stop counting. `If-Match` makes sure that nobody changed it meanwhile.
 #[utoipa::path(post, path = "/api/v1/bookings/{booking}/cancel", tag = "bookings", params(("booking" = String, Path), ("If-Match" = Option<String>, Header)),
     responses((status = 200, body = Booking), (status = "default", body = Problem)))]
-pub async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<BookingId>, IfMatch(version): IfMatch, _: NoBody) -> Result<(HeaderMap, Answer<Booking>)> {
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<BookingId>,
+    IfMatch(version): IfMatch,
+    _: NoBody,
+) -> Result<(HeaderMap, Answer<Booking>)> {
     let changed = cancel_booking_at(&app, &caller.actor, id, version).await?;
     Ok((etag(changed.version), Answer(changed.into())))
 }
 
 impl Reader {
+    /// Whose bookings are listed: who may not see everybody's sees their own.
+    async fn whose_bookings(&mut self, asked: Option<PersonId>) -> Result<Option<PersonId>> {
+        let caller = &self.caller;
+        let relations =
+            authority::to_organisation(&mut self.tx, &caller.actor, caller.organisation).await?;
+        let Err(refusal) = authority::require(&caller.actor, Action::ReadBooking, &relations)
+        else {
+            return Ok(asked);
+        };
+        let me = caller
+            .person
+            .as_ref()
+            .map(|me| me.id)
+            .filter(|me| asked.is_none_or(|it| it == *me));
+        Ok(Some(me.ok_or(refusal)?))
+    }
+
     /// A booking of the scope to which the caller may do `action`.
     pub async fn booking(&mut self, id: BookingId, action: Action) -> Result<bookings::Booking> {
         let scope = self.scope();
-        let found = bookings::get(&mut self.tx, scope, id).await?.ok_or(Error::from(Code::NotFound))?;
-        authority::require(&self.caller.actor, action, &authority::to_booking(&self.caller.actor, &found))?;
+        let found = bookings::get(&mut self.tx, scope, id)
+            .await?
+            .ok_or(Error::from(Code::NotFound))?;
+        authority::require(
+            &self.caller.actor,
+            action,
+            &authority::to_booking(&self.caller.actor, &found),
+        )?;
         Ok(found)
     }
 }

@@ -29,8 +29,14 @@ struct Tokens;
 
 impl Modify for Tokens {
     fn modify(&self, document: &mut OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("sek_<id>_<secret>").build();
-        document.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(scheme));
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("sek_<id>_<secret>")
+            .build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", SecurityScheme::Http(scheme));
     }
 }
 
@@ -72,10 +78,16 @@ fn complete() -> OpenApi {
 
 fn describe(operation: &mut Operation, method: &str, path: &str, key: Option<&Parameter>) {
     // Unique, and stable as long as the route is.
-    let words = path.trim_start_matches("/api/v1/").split(['/', '-', '.']).map(|word| if word.starts_with('{') { "one" } else { word });
+    let words = path
+        .trim_start_matches("/api/v1/")
+        .split(['/', '-', '.'])
+        .map(|word| if word.starts_with('{') { "one" } else { word });
     operation.operation_id = Some(words.fold(method.to_owned(), |id, word| id + "_" + word));
     if let Some(key) = key {
-        operation.parameters.get_or_insert_default().push(key.clone().into());
+        operation
+            .parameters
+            .get_or_insert_default()
+            .push(key.clone().into());
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
@@ -85,12 +97,16 @@ fn describe(operation: &mut Operation, method: &str, path: &str, key: Option<&Pa
 }
 
 fn describe_response(status: &str, response: &mut Response) {
-    match status {
-        "200" => response.description = "The answer.".to_owned(),
-        "201" => response.description = "Made; `Location` says where it is.".to_owned(),
-        _ => {
-            response.description = "A refusal (4xx) or a failure (5xx), as a problem document.".to_owned();
-            response.content = std::mem::take(&mut response.content).into_values().map(|content| ("application/problem+json".to_owned(), content)).collect();
-        }
+    let description = match status {
+        "200" => "The answer.",
+        "201" => "Made; `Location` says where it is.",
+        _ => "A refusal (4xx) or a failure (5xx), as a problem document.",
+    };
+    description.clone_into(&mut response.description);
+    if status == "default" {
+        let content = std::mem::take(&mut response.content).into_values();
+        response.content = content
+            .map(|content| ("application/problem+json".to_owned(), content))
+            .collect();
     }
 }

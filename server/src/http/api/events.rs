@@ -3,7 +3,9 @@
 use axum::Json as Answer;
 use sekisho_domain::access::Reason;
 use sekisho_domain::authority::Action;
-use sekisho_domain::ids::{Correlation, DeviceId, DoorId, EventId, GatewayId, PassId, PersonId, SiteId, StreamId, ZoneId};
+use sekisho_domain::ids::{
+    Correlation, DeviceId, DoorId, EventId, GatewayId, PassId, PersonId, SiteId, StreamId, ZoneId,
+};
 use sekisho_domain::refusal::Code;
 use sekisho_domain::wire::code::EventCode;
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::types::{Page, Time, cursor, limit};
 use super::{Problem, Reader};
-use crate::flows::authority;
 use crate::http::extract::{Path, Query};
 use crate::http::lang::Lang;
 use crate::http::problem::Result;
@@ -103,13 +104,30 @@ pub enum Order {
 
 /// Events at a site.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/events", tag = "events", params(("site" = String, Path), EventQuery), responses((status = 200, body = Page<Event>), (status = "default", body = Problem)))]
-pub async fn list(mut reader: Reader, Path(id): Path<SiteId>, Query(query): Query<EventQuery>, lang: Lang) -> Result<Answer<Page<Event>>> {
-    let (limit, cursor) = (limit(query.limit)?, cursor::<EventId>(query.cursor.as_deref())?);
+pub async fn list(
+    mut reader: Reader,
+    Path(id): Path<SiteId>,
+    Query(query): Query<EventQuery>,
+    lang: Lang,
+) -> Result<Answer<Page<Event>>> {
+    let (limit, cursor) = (
+        limit(query.limit)?,
+        cursor::<EventId>(query.cursor.as_deref())?,
+    );
     let (site, scope) = (reader.site(id, Action::ReadEvent).await?, reader.scope());
-    let relations = authority::to_site(&mut reader.tx, &reader.caller.actor, &site).await?;
-    let who = authority::require(&reader.caller.actor, Action::ReadOpening, &relations).is_ok();
-    let rows = events::list(&mut reader.tx, scope, site.id, cursor, query.order == Order::Desc, limit + 1).await?;
-    Ok(Page::of(rows.into_iter().map(|row| event(row, lang, who)).collect(), limit, |it| it.id.to_string()))
+    let who = reader.site(id, Action::ReadOpening).await.is_ok();
+    let newest_first = query.order == Order::Desc;
+    let rows = events::list(
+        &mut reader.tx,
+        scope,
+        site.id,
+        cursor,
+        newest_first,
+        limit + 1,
+    )
+    .await?;
+    let items = rows.into_iter().map(|row| event(row, lang, who)).collect();
+    Ok(Page::of(items, limit, |it| it.id.to_string()))
 }
 
 fn event(it: EventRow, lang: Lang, who: bool) -> Event {
@@ -129,13 +147,27 @@ fn event(it: EventRow, lang: Lang, who: bool) -> Event {
         correlation: it.correlation,
         person: it.person.filter(|_| who),
         pass: it.pass.filter(|_| who),
-        reasons: it.reasons.into_iter().map(|code| EventReason { sentence: sentence(&code, lang), code }).collect(),
+        reasons: it
+            .reasons
+            .into_iter()
+            .map(|code| EventReason {
+                sentence: sentence(&code, lang),
+                code,
+            })
+            .collect(),
         finding: it.finding,
     }
 }
 
 /// The sentence of a door's reason, or of a refusal at the desk.
 pub(in crate::http) fn sentence(code: &str, lang: Lang) -> Option<&'static str> {
-    let refusal = || Code::ALL.iter().find(|it| it.name() == code).map(|it| lang.refusal(*it));
-    Reason::from_name(code).map(|reason| lang.reason(reason)).or_else(refusal)
+    let refusal = || {
+        Code::ALL
+            .iter()
+            .find(|it| it.name() == code)
+            .map(|it| lang.refusal(*it))
+    };
+    Reason::from_name(code)
+        .map(|reason| lang.reason(reason))
+        .or_else(refusal)
 }

@@ -93,6 +93,18 @@ pub struct Export {
     pub finished_at: Option<Time>,
 }
 
+impl From<streams::Stream> for Stream {
+    fn from(it: streams::Stream) -> Self {
+        Self {
+            gateway: it.gateway,
+            stream: it.stream,
+            last_seal: it.end.seal_no,
+            last_seq: it.end.seq,
+            stopped: !it.open,
+        }
+    }
+}
+
 impl From<exports::Export> for Export {
     fn from(it: exports::Export) -> Self {
         Self {
@@ -111,10 +123,14 @@ impl From<exports::Export> for Export {
 /// The log of a site.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/log", tag = "evidence", params(("site" = String, Path)), responses((status = 200, body = Log), (status = "default", body = Problem)))]
 pub async fn log_of(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Log>> {
-    let (site, scope) = (reader.site(id, Action::ExportEvidence).await?, reader.scope());
-    let found = log::current(&mut reader.tx, scope, Some(site.id)).await?.ok_or(Error::from(Code::NotFound))?;
+    let (site, scope) = (
+        reader.site(id, Action::ExportEvidence).await?,
+        reader.scope(),
+    );
+    let found = log::current(&mut reader.tx, scope, Some(site.id))
+        .await?
+        .ok_or(Error::from(Code::NotFound))?;
     let ends = streams::of_site(&mut reader.tx, scope, site.id).await?;
-    let stream = |it: streams::Stream| Stream { gateway: it.gateway, stream: it.stream, last_seal: it.end.seal_no, last_seq: it.end.seq, stopped: !it.open };
     Ok(Answer(Log {
         origin: found.origin,
         fiscal_year: found.fiscal_year,
@@ -122,7 +138,7 @@ pub async fn log_of(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer
         checkpoint: found.checkpoint,
         sequenced_at: found.sequenced_at.into(),
         vkey: found.vkey,
-        streams: ends.into_iter().map(stream).collect(),
+        streams: ends.into_iter().map(Into::into).collect(),
     }))
 }
 
@@ -130,34 +146,70 @@ pub async fn log_of(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer
 #[utoipa::path(get, path = "/api/v1/sites/{site}/trust-policy", tag = "evidence", params(("site" = String, Path)),
     responses((status = 200, body = String, content_type = "text/plain"), (status = "default", body = Problem)))]
 pub async fn trust(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Response> {
-    let (site, scope) = (reader.site(id, Action::ExportEvidence).await?, reader.scope());
-    let text = trust_policy(&mut reader.tx, scope, site.id).await?.ok_or(Error::from(Code::NotFound))?;
+    let (site, scope) = (
+        reader.site(id, Action::ExportEvidence).await?,
+        reader.scope(),
+    );
+    let text = trust_policy(&mut reader.tx, scope, site.id)
+        .await?
+        .ok_or(Error::from(Code::NotFound))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
 /// Starts an export. It asks every gateway for a cut and runs on; look at it until it is done.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/exports", tag = "evidence", params(("site" = String, Path)), request_body = AddExport,
     responses((status = 201, body = Export), (status = "default", body = Problem)))]
-pub async fn create(State(app): State<Arc<App>>, caller: Caller, Path(site): Path<SiteId>, Json(want): Json<AddExport>) -> Result<Response> {
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(site): Path<SiteId>,
+    Json(want): Json<AddExport>,
+) -> Result<Response> {
     let bytes = |text: &str| unhex(text)?.try_into().ok();
-    let nonce = want.nonce.map(|text| bytes(&text).ok_or_else(|| Error::invalid("nonce: 32 hexadecimal digits"))).transpose()?;
+    let nonce = want
+        .nonce
+        .map(|text| bytes(&text).ok_or_else(|| Error::invalid("nonce: 32 hexadecimal digits")))
+        .transpose()?;
     let id = start_export(&app, &caller.actor, site, nonce).await?;
-    let made = exports::get(&mut app.db.read().await?, caller.actor.scope(), id).await?.ok_or(Error::from(Code::NotFound))?;
-    Ok(created(&format!("/api/v1/sites/{site}/exports/{id}"), &Export::from(made)))
+    let made = exports::get(&mut app.db.read().await?, caller.actor.scope(), id)
+        .await?
+        .ok_or(Error::from(Code::NotFound))?;
+    Ok(created(
+        &format!("/api/v1/sites/{site}/exports/{id}"),
+        &Export::from(made),
+    ))
 }
 
 /// Exports of a site, newest first.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/exports", tag = "evidence", params(("site" = String, Path)), responses((status = 200, body = Page<Export>), (status = "default", body = Problem)))]
 pub async fn list(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Page<Export>>> {
-    let (site, scope) = (reader.site(id, Action::ExportEvidence).await?, reader.scope());
-    Ok(Page::all(exports::list(&mut reader.tx, scope, site.id, super::types::LIMIT_MAX).await?.into_iter().map(Into::into).collect()))
+    let (site, scope) = (
+        reader.site(id, Action::ExportEvidence).await?,
+        reader.scope(),
+    );
+    Ok(Page::all(
+        exports::list(&mut reader.tx, scope, site.id, super::types::LIMIT_MAX)
+            .await?
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    ))
 }
 
 /// One export.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/exports/{export}", tag = "evidence", params(("site" = String, Path), ("export" = String, Path)),
     responses((status = 200, body = Export), (status = "default", body = Problem)))]
-pub async fn get(mut reader: Reader, Path((site, id)): Path<(SiteId, EventId)>) -> Result<Answer<Export>> {
-    let (site, scope) = (reader.site(site, Action::ExportEvidence).await?, reader.scope());
-    let found = exports::get(&mut reader.tx, scope, id).await?.filter(|it| it.site == site.id).ok_or(Error::from(Code::NotFound))?;
+pub async fn get(
+    mut reader: Reader,
+    Path((site, id)): Path<(SiteId, EventId)>,
+) -> Result<Answer<Export>> {
+    let (site, scope) = (
+        reader.site(site, Action::ExportEvidence).await?,
+        reader.scope(),
+    );
+    let found = exports::get(&mut reader.tx, scope, id)
+        .await?
+        .filter(|it| it.site == site.id)
+        .ok_or(Error::from(Code::NotFound))?;
     Ok(Answer(found.into()))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use sekisho_domain::authority::Action;
 use sekisho_domain::ids::{DeviceId, DoorId, GatewayId, PersonId, SiteId, ZoneId};
 use sekisho_domain::refusal::Code;
@@ -147,51 +147,94 @@ impl From<devices::Device> for Device {
             Direction::Out => "out",
         });
         let state = if it.enrolled { "enrolled" } else { "revoked" };
-        Self { id: it.id, site: it.site, gateway: it.gateway, door: it.door, kind: it.kind, direction, state, enrolled_at: it.enrolled_at.into() }
+        Self {
+            id: it.id,
+            site: it.site,
+            gateway: it.gateway,
+            door: it.door,
+            kind: it.kind,
+            direction,
+            state,
+            enrolled_at: it.enrolled_at.into(),
+        }
     }
 }
 
 /// Adds the site's gateway and hands out the code that enrols it.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/gateways", tag = "gateways", params(("site" = String, Path)), responses((status = 201, body = AddedGateway), (status = "default", body = Problem)))]
-pub async fn create(State(app): State<Arc<App>>, caller: Caller, Path(site): Path<SiteId>, _: NoBody) -> Result<Response> {
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(site): Path<SiteId>,
+    _: NoBody,
+) -> Result<Response> {
     let made = add_gateway(&app, &caller.actor, site).await?;
-    let added = AddedGateway { id: made.gateway, site, state: "added", code: Some(made.code), code_expires_at: made.expires_at.into() };
-    let kept = json!({ "id": added.id, "site": site, "state": "added", "code": null, "code_expires_at": added.code_expires_at });
+    let mut added = AddedGateway {
+        id: made.gateway,
+        site,
+        state: "added",
+        code: Some(made.code),
+        code_expires_at: made.expires_at.into(),
+    };
     let mut response = created(&format!("/api/v1/gateways/{}", added.id), &added);
-    response.extensions_mut().insert(KeepInstead(kept));
-    Ok(response.into_response())
+    added.code = None;
+    response.extensions_mut().insert(KeepInstead(json!(added)));
+    Ok(response)
 }
 
 /// Gateways of a site.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/gateways", tag = "gateways", params(("site" = String, Path)), responses((status = 200, body = Page<Gateway>), (status = "default", body = Problem)))]
 pub async fn list(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Page<Gateway>>> {
     let (site, scope) = (reader.site(id, Action::ReadGateway).await?, reader.scope());
-    Ok(Page::all(gateways::list(&mut reader.tx, scope, site.id).await?.into_iter().map(Into::into).collect()))
+    Ok(Page::all(
+        gateways::list(&mut reader.tx, scope, site.id)
+            .await?
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    ))
 }
 
 /// One gateway.
 #[utoipa::path(get, path = "/api/v1/gateways/{gateway}", tag = "gateways", params(("gateway" = String, Path)), responses((status = 200, body = Gateway), (status = "default", body = Problem)))]
 pub async fn get(mut reader: Reader, Path(id): Path<GatewayId>) -> Result<Answer<Gateway>> {
     let scope = reader.scope();
-    let found = gateways::get(&mut reader.tx, scope, id).await?.ok_or(Error::from(Code::NotFound))?;
+    let found = gateways::get(&mut reader.tx, scope, id)
+        .await?
+        .ok_or(Error::from(Code::NotFound))?;
     reader.site(found.site, Action::ReadGateway).await?;
     Ok(Answer(found.into()))
 }
 
 /// Devices of a site, as its gateway enrolled them.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/devices", tag = "gateways", params(("site" = String, Path)), responses((status = 200, body = Page<Device>), (status = "default", body = Problem)))]
-pub async fn devices_of(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Page<Device>>> {
+pub async fn devices_of(
+    mut reader: Reader,
+    Path(id): Path<SiteId>,
+) -> Result<Answer<Page<Device>>> {
     let (site, scope) = (reader.site(id, Action::ReadDevice).await?, reader.scope());
-    Ok(Page::all(devices::list(&mut reader.tx, scope, site.id).await?.into_iter().map(Into::into).collect()))
+    Ok(Page::all(
+        devices::list(&mut reader.tx, scope, site.id)
+            .await?
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    ))
 }
 
 /// Who is where at a site.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/presence", tag = "gateways", params(("site" = String, Path)), responses((status = 200, body = Page<Presence>), (status = "default", body = Problem)))]
-pub async fn presence_at(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Page<Presence>>> {
+pub async fn presence_at(
+    mut reader: Reader,
+    Path(id): Path<SiteId>,
+) -> Result<Answer<Page<Presence>>> {
     let (site, scope) = (reader.site(id, Action::ReadPresence).await?, reader.scope());
-    let names: BTreeMap<_, _> = at_site::names(&mut reader.tx, scope, site.id).await?.into_iter().collect();
+    let names: BTreeMap<_, _> = at_site::names(&mut reader.tx, scope, site.id)
+        .await?
+        .into_iter()
+        .collect();
     let rows = presence::list(&mut reader.tx, scope, site.id).await?;
-    let named = rows.into_iter().map(|it| Presence {
+    let people = rows.into_iter().map(|it| Presence {
         name: names.get(&it.person).cloned().unwrap_or_default(),
         person: it.person,
         zone: it.zone,
@@ -199,5 +242,5 @@ pub async fn presence_at(mut reader: Reader, Path(id): Path<SiteId>) -> Result<A
         since: it.since.into(),
         evidence_at: it.evidence_at.into(),
     });
-    Ok(Page::all(named.collect()))
+    Ok(Page::all(people.collect()))
 }

@@ -1,6 +1,9 @@
 //! The API: one file per resource, its JSON shapes and its doors into flows. Reads go to `store` through [`Reader`].
 
-#![expect(unused_qualifications, reason = "the macros that write the OpenAPI document spell out paths")]
+#![expect(
+    unused_qualifications,
+    reason = "the macros that write the OpenAPI document spell out paths"
+)]
 
 pub mod bookings;
 pub mod document;
@@ -47,7 +50,10 @@ impl FromRequestParts<Arc<App>> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self> {
         let caller = Caller::from_request_parts(parts, app).await?;
-        Ok(Self { caller, tx: app.db.read().await? })
+        Ok(Self {
+            caller,
+            tx: app.db.read().await?,
+        })
     }
 }
 
@@ -60,7 +66,9 @@ impl Reader {
     /// A site at which the caller may do `action`.
     pub async fn site(&mut self, id: SiteId, action: Action) -> Result<store::sites::Site> {
         let scope = self.scope();
-        let site = store::sites::get(&mut self.tx, scope, id).await?.ok_or(Error::from(Code::NotFound))?;
+        let site = store::sites::get(&mut self.tx, scope, id)
+            .await?
+            .ok_or(Error::from(Code::NotFound))?;
         let relations = authority::to_site(&mut self.tx, &self.caller.actor, &site).await?;
         authority::require(&self.caller.actor, action, &relations)?;
         Ok(site)

@@ -38,7 +38,12 @@ pub struct Organisation {
 
 impl From<organisations::Organisation> for Organisation {
     fn from(it: organisations::Organisation) -> Self {
-        Self { id: it.id, name: it.name, kind: it.kind, created_at: it.created_at.into() }
+        Self {
+            id: it.id,
+            name: it.name,
+            kind: it.kind,
+            created_at: it.created_at.into(),
+        }
     }
 }
 
@@ -69,7 +74,9 @@ pub struct AddOwner {
 #[utoipa::path(get, path = "/api/v1/organisation", tag = "organisations", responses((status = 200, body = Organisation), (status = "default", body = Problem)))]
 pub async fn own(mut reader: Reader) -> Result<Answer<Organisation>> {
     let (scope, id) = (reader.scope(), reader.caller.organisation);
-    let found = organisations::get(&mut reader.tx, scope, id).await?.ok_or(Error::from(Code::NotFound))?;
+    let found = organisations::get(&mut reader.tx, scope, id)
+        .await?
+        .ok_or(Error::from(Code::NotFound))?;
     Ok(Answer(found.into()))
 }
 
@@ -77,15 +84,36 @@ pub async fn own(mut reader: Reader) -> Result<Answer<Organisation>> {
 #[utoipa::path(get, path = "/api/v1/organisations", tag = "organisations", responses((status = 200, body = Page<Organisation>), (status = "default", body = Problem)))]
 pub async fn list(mut reader: Reader) -> Result<Answer<Page<Organisation>>> {
     let scope = reader.scope();
-    Ok(Page::all(organisations::list(&mut reader.tx, scope).await?.into_iter().map(Into::into).collect()))
+    Ok(Page::all(
+        organisations::list(&mut reader.tx, scope)
+            .await?
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    ))
 }
 
 /// Adds a company (an operator's owner can).
 #[utoipa::path(post, path = "/api/v1/organisations", tag = "organisations", request_body = AddOrganisation,
     responses((status = 201, body = Organisation), (status = "default", body = Problem)))]
-pub async fn create(State(app): State<Arc<App>>, caller: Caller, Json(want): Json<AddOrganisation>) -> Result<Response> {
-    let owner = want.owner.map(|it| NewPerson { name: it.name, email: it.email, locale: it.locale.unwrap_or(Locale::Ja) });
-    let want = CreateOrganisation { name: want.name, kind: OrganisationKind::Company, owner };
-    let made: Organisation = create_organisation(&app, &caller.actor, want).await?.organisation.into();
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(want): Json<AddOrganisation>,
+) -> Result<Response> {
+    let owner = want.owner.map(|it| NewPerson {
+        name: it.name,
+        email: it.email,
+        locale: it.locale.unwrap_or(Locale::Ja),
+    });
+    let want = CreateOrganisation {
+        name: want.name,
+        kind: OrganisationKind::Company,
+        owner,
+    };
+    let made: Organisation = create_organisation(&app, &caller.actor, want)
+        .await?
+        .organisation
+        .into();
     Ok(created("/api/v1/organisations", &made))
 }

@@ -82,7 +82,11 @@ pub struct AddPass {
 
 impl From<passes::Pass> for Pass {
     fn from(it: passes::Pass) -> Self {
-        let kind = if it.holder_key.is_some() { Kind::Holder } else { Kind::Static };
+        let kind = if it.holder_key.is_some() {
+            Kind::Holder
+        } else {
+            Kind::Static
+        };
         let text = (kind == Kind::Static).then(|| static_text(&it.signed));
         Self {
             id: it.id,
@@ -93,7 +97,9 @@ impl From<passes::Pass> for Pass {
             state: passes::state_name(it.state),
             start: it.during.start.into(),
             end: it.during.end.into(),
-            qr: text.is_some().then(|| format!("/api/v1/passes/{}/qr.svg", it.id)),
+            qr: text
+                .is_some()
+                .then(|| format!("/api/v1/passes/{}/qr.svg", it.id)),
             text,
             signed: URL_SAFE_NO_PAD.encode(&it.signed),
             created_at: it.created_at.into(),
@@ -104,20 +110,40 @@ impl From<passes::Pass> for Pass {
 /// Issues a pass for a booking.
 #[utoipa::path(post, path = "/api/v1/bookings/{booking}/passes", tag = "passes", params(("booking" = String, Path)), request_body = AddPass,
     responses((status = 201, body = Pass), (status = "default", body = Problem)))]
-pub async fn create(State(app): State<Arc<App>>, caller: Caller, Path(booking): Path<BookingId>, Json(want): Json<AddPass>) -> Result<Response> {
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(booking): Path<BookingId>,
+    Json(want): Json<AddPass>,
+) -> Result<Response> {
     let kind = match want.kind {
         Kind::Static => PassKind::Static,
         Kind::Holder => PassKind::WithHolder,
     };
-    let made: Pass = issue_pass(&app, &caller.actor, IssuePass { booking, kind }).await?.pass.into();
+    let made: Pass = issue_pass(&app, &caller.actor, IssuePass { booking, kind })
+        .await?
+        .pass
+        .into();
     Ok(created(&format!("/api/v1/passes/{}", made.id), &made))
 }
 
 /// Passes of a booking.
 #[utoipa::path(get, path = "/api/v1/bookings/{booking}/passes", tag = "passes", params(("booking" = String, Path)), responses((status = 200, body = Page<Pass>), (status = "default", body = Problem)))]
-pub async fn list(mut reader: Reader, Path(booking): Path<BookingId>) -> Result<Answer<Page<Pass>>> {
-    let (booking, scope) = (reader.booking(booking, Action::IssuePass).await?, reader.scope());
-    Ok(Page::all(passes::of_booking(&mut reader.tx, scope, booking.id).await?.into_iter().map(Into::into).collect()))
+pub async fn list(
+    mut reader: Reader,
+    Path(booking): Path<BookingId>,
+) -> Result<Answer<Page<Pass>>> {
+    let (booking, scope) = (
+        reader.booking(booking, Action::IssuePass).await?,
+        reader.scope(),
+    );
+    Ok(Page::all(
+        passes::of_booking(&mut reader.tx, scope, booking.id)
+            .await?
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    ))
 }
 
 /// One pass.
@@ -130,15 +156,32 @@ pub async fn get(mut reader: Reader, Path(id): Path<PassId>) -> Result<Answer<Pa
 #[utoipa::path(get, path = "/api/v1/passes/{pass}/qr.svg", tag = "passes", params(("pass" = String, Path)),
     responses((status = 200, body = String, content_type = "image/svg+xml"), (status = "default", body = Problem)))]
 pub async fn qr(mut reader: Reader, Path(id): Path<PassId>) -> Result<Response> {
-    let text = Pass::from(reader.pass(id).await?).text.ok_or(Error::from(Code::NotFound))?;
-    let code = fast_qr::QRBuilder::new(text).ecl(fast_qr::ECL::M).build().map_err(|error| anyhow::anyhow!("a pass does not fit a QR code: {error:?}"))?;
+    let text = Pass::from(reader.pass(id).await?)
+        .text
+        .ok_or(Error::from(Code::NotFound))?;
+    let code = fast_qr::QRBuilder::new(text)
+        .ecl(fast_qr::ECL::M)
+        .build()
+        .map_err(|error| anyhow::anyhow!("a pass does not fit a QR code: {error:?}"))?;
     let svg = fast_qr::convert::svg::SvgBuilder::default().to_str(&code);
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml"))], svg).into_response())
+    Ok((
+        [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("image/svg+xml"),
+        )],
+        svg,
+    )
+        .into_response())
 }
 
 /// Revokes a pass: gateways refuse it within seconds.
 #[utoipa::path(post, path = "/api/v1/passes/{pass}/revoke", tag = "passes", params(("pass" = String, Path)), responses((status = 200, body = Pass), (status = "default", body = Problem)))]
-pub async fn revoke(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<PassId>, _: NoBody) -> Result<Answer<Pass>> {
+pub async fn revoke(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<PassId>,
+    _: NoBody,
+) -> Result<Answer<Pass>> {
     Ok(Answer(revoke_pass(&app, &caller.actor, id).await?.into()))
 }
 
@@ -146,7 +189,9 @@ impl Reader {
     /// A pass that the caller may see. Seeing it is holding it, so it takes what issuing takes.
     async fn pass(&mut self, id: PassId) -> Result<passes::Pass> {
         let scope = self.scope();
-        let found = passes::get(&mut self.tx, scope, id).await?.ok_or(Error::from(Code::NotFound))?;
+        let found = passes::get(&mut self.tx, scope, id)
+            .await?
+            .ok_or(Error::from(Code::NotFound))?;
         self.booking(found.booking, Action::IssuePass).await?;
         Ok(found)
     }

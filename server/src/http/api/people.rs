@@ -106,13 +106,25 @@ pub struct HolderKey {
 impl From<people::Person> for Person {
     fn from(it: people::Person) -> Self {
         let state = if it.active { "active" } else { "suspended" };
-        Self { id: it.id, organisation: it.organisation, name: it.name, email: it.email, locale: it.locale, state, created_at: it.created_at.into() }
+        Self {
+            id: it.id,
+            organisation: it.organisation,
+            name: it.name,
+            email: it.email,
+            locale: it.locale,
+            state,
+            created_at: it.created_at.into(),
+        }
     }
 }
 
 /// Adds a person.
 #[utoipa::path(post, path = "/api/v1/people", tag = "people", request_body = AddPerson, responses((status = 201, body = Person), (status = "default", body = Problem)))]
-pub async fn create(State(app): State<Arc<App>>, caller: Caller, Json(want): Json<AddPerson>) -> Result<Response> {
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(want): Json<AddPerson>,
+) -> Result<Response> {
     let want = CreatePerson {
         organisation: want.organisation.unwrap_or(caller.organisation),
         name: want.name,
@@ -126,20 +138,33 @@ pub async fn create(State(app): State<Arc<App>>, caller: Caller, Json(want): Jso
 
 /// People of the caller's organisation.
 #[utoipa::path(get, path = "/api/v1/people", tag = "people", params(Paging), responses((status = 200, body = Page<Person>), (status = "default", body = Problem)))]
-pub async fn list(mut reader: Reader, Query(paging): Query<Paging>) -> Result<Answer<Page<Person>>> {
+pub async fn list(
+    mut reader: Reader,
+    Query(paging): Query<Paging>,
+) -> Result<Answer<Page<Person>>> {
     let (limit, after) = (paging.limit()?, paging.after::<PersonId>()?);
-    let (scope, organisation, actor) = (reader.scope(), reader.caller.organisation, reader.caller.actor.clone());
+    let (scope, organisation, actor) = (
+        reader.scope(),
+        reader.caller.organisation,
+        reader.caller.actor.clone(),
+    );
     let relations = authority::to_organisation(&mut reader.tx, &actor, organisation).await?;
     authority::require(&actor, Action::ReadPerson, &relations)?;
     let found = people::list(&mut reader.tx, scope, organisation, after, limit + 1).await?;
-    Ok(Page::of(found.into_iter().map(Person::from).collect(), limit, |it| it.id.to_string()))
+    Ok(Page::of(
+        found.into_iter().map(Person::from).collect(),
+        limit,
+        |it| it.id.to_string(),
+    ))
 }
 
 /// One person.
 #[utoipa::path(get, path = "/api/v1/people/{person}", tag = "people", params(("person" = String, Path)), responses((status = 200, body = Person), (status = "default", body = Problem)))]
 pub async fn get(mut reader: Reader, Path(id): Path<PersonId>) -> Result<Answer<Person>> {
     let (scope, actor) = (reader.scope(), reader.caller.actor.clone());
-    let found = people::get(&mut reader.tx, scope, id).await?.ok_or(Error::from(Code::NotFound))?;
+    let found = people::get(&mut reader.tx, scope, id)
+        .await?
+        .ok_or(Error::from(Code::NotFound))?;
     let relations = authority::to_person(&mut reader.tx, &actor, &found).await?;
     authority::require(&actor, Action::ReadPerson, &relations)?;
     Ok(Answer(found.into()))
@@ -147,27 +172,70 @@ pub async fn get(mut reader: Reader, Path(id): Path<PersonId>) -> Result<Answer<
 
 /// Suspends a person everywhere: sessions end, passes and bookings stop counting.
 #[utoipa::path(post, path = "/api/v1/people/{person}/suspend", tag = "people", params(("person" = String, Path)), responses((status = 200, body = Person), (status = "default", body = Problem)))]
-pub async fn suspend(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<PersonId>, _: NoBody) -> Result<Answer<Person>> {
-    Ok(Answer(suspend_person(&app, &caller.actor, id).await?.into()))
+pub async fn suspend(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<PersonId>,
+    _: NoBody,
+) -> Result<Answer<Person>> {
+    Ok(Answer(
+        suspend_person(&app, &caller.actor, id).await?.into(),
+    ))
 }
 
 /// Asks for a nonce to register a phone's key. Only the person can, with their own session.
 #[utoipa::path(post, path = "/api/v1/people/{person}/holder-key/nonce", tag = "people", params(("person" = String, Path)),
     responses((status = 201, body = Nonce), (status = "default", body = Problem)))]
-pub async fn nonce(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<PersonId>, _: NoBody) -> Result<Response> {
+pub async fn nonce(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<PersonId>,
+    _: NoBody,
+) -> Result<Response> {
     let made = issue_nonce(&app, &caller.actor, id).await?;
-    let made = Nonce { nonce: URL_SAFE_NO_PAD.encode(made.nonce), expires_at: made.expires_at.into() };
+    let made = Nonce {
+        nonce: URL_SAFE_NO_PAD.encode(made.nonce),
+        expires_at: made.expires_at.into(),
+    };
     Ok(created(&format!("/api/v1/people/{id}/holder-key"), &made))
 }
 
 /// Registers a phone's key. One key counts per person; the one before it stops.
 #[utoipa::path(post, path = "/api/v1/people/{person}/holder-key", tag = "people", params(("person" = String, Path)), request_body = AddHolderKey,
     responses((status = 201, body = HolderKey), (status = "default", body = Problem)))]
-pub async fn register(State(app): State<Arc<App>>, caller: Caller, Path(person): Path<PersonId>, Json(want): Json<AddHolderKey>) -> Result<Response> {
-    let bytes = |field: &str, text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| Error::invalid(format!("{field}: base64url without padding")));
-    let nonce = bytes("nonce", &want.nonce)?.try_into().map_err(|_| Error::invalid("nonce: 32 bytes"))?;
-    let (public_key, signature) = (bytes("public_key", &want.public_key)?, bytes("signature", &want.signature)?);
-    let made = register_holder_key(&app, &caller.actor, RegisterHolderKey { person, nonce, public_key, signature }).await?;
-    let made = HolderKey { id: made.id, person: made.person, created_at: made.created_at.into() };
-    Ok(created(&format!("/api/v1/people/{person}/holder-key"), &made))
+pub async fn register(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(person): Path<PersonId>,
+    Json(want): Json<AddHolderKey>,
+) -> Result<Response> {
+    let made = register_holder_key(&app, &caller.actor, want.read(person)?).await?;
+    let made = HolderKey {
+        id: made.id,
+        person: made.person,
+        created_at: made.created_at.into(),
+    };
+    Ok(created(
+        &format!("/api/v1/people/{person}/holder-key"),
+        &made,
+    ))
+}
+
+impl AddHolderKey {
+    fn read(&self, person: PersonId) -> Result<RegisterHolderKey> {
+        let bytes = |field: &str, text: &str| {
+            URL_SAFE_NO_PAD
+                .decode(text)
+                .map_err(|_| Error::invalid(format!("{field}: base64url without padding")))
+        };
+        let nonce = bytes("nonce", &self.nonce)?
+            .try_into()
+            .map_err(|_| Error::invalid("nonce: 32 bytes"))?;
+        Ok(RegisterHolderKey {
+            person,
+            nonce,
+            public_key: bytes("public_key", &self.public_key)?,
+            signature: bytes("signature", &self.signature)?,
+        })
+    }
 }

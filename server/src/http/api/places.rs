@@ -159,27 +159,61 @@ pub struct Span {
 
 impl From<zones::Zone> for Zone {
     fn from(it: zones::Zone) -> Self {
-        Self { id: it.id, site: it.site, name: it.name, certified: it.certified }
+        Self {
+            id: it.id,
+            site: it.site,
+            name: it.name,
+            certified: it.certified,
+        }
     }
 }
 
 impl From<doors::Door> for Door {
     fn from(it: doors::Door) -> Self {
-        Self { id: it.id, site: it.site, name: it.name, zone: it.zone, from_zone: it.from_zone, min_assurance: it.min_assurance, unlock_ms: it.unlock_ms }
+        Self {
+            id: it.id,
+            site: it.site,
+            name: it.name,
+            zone: it.zone,
+            from_zone: it.from_zone,
+            min_assurance: it.min_assurance,
+            unlock_ms: it.unlock_ms,
+        }
     }
 }
 
 impl From<seats::Seat> for Seat {
     fn from(it: seats::Seat) -> Self {
-        Self { id: it.id, site: it.site, zone: it.zone, name: it.name, kind: it.kind }
+        Self {
+            id: it.id,
+            site: it.site,
+            zone: it.zone,
+            name: it.name,
+            kind: it.kind,
+        }
     }
 }
 
 /// Adds a zone.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/zones", tag = "sites", params(("site" = String, Path)), request_body = AddZone,
     responses((status = 201, body = Zone), (status = "default", body = Problem)))]
-pub async fn create_zone_at(State(app): State<Arc<App>>, caller: Caller, Path(site): Path<SiteId>, Json(want): Json<AddZone>) -> Result<Response> {
-    let made: Zone = create_zone(&app, &caller.actor, CreateZone { site, name: want.name, certified: want.certified }).await?.into();
+pub async fn create_zone_at(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(site): Path<SiteId>,
+    Json(want): Json<AddZone>,
+) -> Result<Response> {
+    let made: Zone = create_zone(
+        &app,
+        &caller.actor,
+        CreateZone {
+            site,
+            name: want.name,
+            certified: want.certified,
+        },
+    )
+    .await?
+    .into();
     Ok(created(&format!("/api/v1/sites/{site}/zones"), &made))
 }
 
@@ -187,13 +221,24 @@ pub async fn create_zone_at(State(app): State<Arc<App>>, caller: Caller, Path(si
 #[utoipa::path(get, path = "/api/v1/sites/{site}/zones", tag = "sites", params(("site" = String, Path)), responses((status = 200, body = Page<Zone>), (status = "default", body = Problem)))]
 pub async fn zones_of(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Page<Zone>>> {
     let (site, scope) = (reader.site(id, Action::ReadZone).await?, reader.scope());
-    Ok(Page::all(zones::list(&mut reader.tx, scope, site.id).await?.into_iter().map(Into::into).collect()))
+    Ok(Page::all(
+        zones::list(&mut reader.tx, scope, site.id)
+            .await?
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    ))
 }
 
 /// Adds a door.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/doors", tag = "sites", params(("site" = String, Path)), request_body = AddDoor,
     responses((status = 201, body = Door), (status = "default", body = Problem)))]
-pub async fn create_door_at(State(app): State<Arc<App>>, caller: Caller, Path(site): Path<SiteId>, Json(want): Json<AddDoor>) -> Result<Response> {
+pub async fn create_door_at(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(site): Path<SiteId>,
+    Json(want): Json<AddDoor>,
+) -> Result<Response> {
     let want = CreateDoor {
         site,
         name: want.name,
@@ -210,16 +255,33 @@ pub async fn create_door_at(State(app): State<Arc<App>>, caller: Caller, Path(si
 #[utoipa::path(get, path = "/api/v1/sites/{site}/doors", tag = "sites", params(("site" = String, Path)), responses((status = 200, body = Page<Door>), (status = "default", body = Problem)))]
 pub async fn doors_of(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Page<Door>>> {
     let (site, scope) = (reader.site(id, Action::ReadDoor).await?, reader.scope());
-    Ok(Page::all(doors::list(&mut reader.tx, scope, site.id).await?.into_iter().map(Into::into).collect()))
+    Ok(Page::all(
+        doors::list(&mut reader.tx, scope, site.id)
+            .await?
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    ))
 }
 
 /// Adds a seat.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/seats", tag = "sites", params(("site" = String, Path)), request_body = AddSeat,
     responses((status = 201, body = Seat), (status = "default", body = Problem)))]
-pub async fn create_seat_at(State(app): State<Arc<App>>, caller: Caller, Path(site): Path<SiteId>, Json(want): Json<AddSeat>) -> Result<Response> {
-    let zone = zones::get(&mut app.db.read().await?, caller.actor.scope(), want.zone).await?.filter(|zone| zone.site == site);
+pub async fn create_seat_at(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(site): Path<SiteId>,
+    Json(want): Json<AddSeat>,
+) -> Result<Response> {
+    let zone = zones::get(&mut app.db.read().await?, caller.actor.scope(), want.zone)
+        .await?
+        .filter(|zone| zone.site == site);
     let zone = zone.ok_or_else(|| Error::invalid("zone: not one of this site"))?;
-    let want = CreateSeat { zone: zone.id, name: want.name, kind: want.kind };
+    let want = CreateSeat {
+        zone: zone.id,
+        name: want.name,
+        kind: want.kind,
+    };
     let made: Seat = create_seat(&app, &caller.actor, want).await?.into();
     Ok(created(&format!("/api/v1/sites/{site}/seats"), &made))
 }
@@ -228,18 +290,53 @@ pub async fn create_seat_at(State(app): State<Arc<App>>, caller: Caller, Path(si
 #[utoipa::path(get, path = "/api/v1/sites/{site}/seats", tag = "sites", params(("site" = String, Path)), responses((status = 200, body = Page<Seat>), (status = "default", body = Problem)))]
 pub async fn seats_of(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Page<Seat>>> {
     let (site, scope) = (reader.site(id, Action::ReadSeat).await?, reader.scope());
-    Ok(Page::all(seats::list(&mut reader.tx, scope, site.id).await?.into_iter().map(Into::into).collect()))
+    Ok(Page::all(
+        seats::list(&mut reader.tx, scope, site.id)
+            .await?
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    ))
 }
 
 /// When the seats of a site are taken.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/availability", tag = "sites", params(("site" = String, Path), Window),
     responses((status = 200, body = Page<Availability>), (status = "default", body = Problem)))]
-pub async fn taken_at(mut reader: Reader, Path(id): Path<SiteId>, Query(window): Query<Window>) -> Result<Answer<Page<Availability>>> {
+pub async fn taken_at(
+    mut reader: Reader,
+    Path(id): Path<SiteId>,
+    Query(window): Query<Window>,
+) -> Result<Answer<Page<Availability>>> {
     let (site, scope) = (reader.site(id, Action::ReadSeat).await?, reader.scope());
-    let window = Interval::new(window.from.0, window.to.0).filter(|it| it.duration_ms() <= 35 * 86_400_000);
-    let window = window.ok_or_else(|| Error::invalid("from before to, at most 35 days apart"))?;
-    let taken = at_site::taken(&mut reader.tx, scope, site.id, window).await?;
-    let spans = |seat: SeatId| taken.iter().filter(|(id, _)| *id == seat).map(|(_, it)| Span { start: it.start.into(), end: it.end.into() }).collect();
+    let taken = at_site::taken(&mut reader.tx, scope, site.id, window.read()?).await?;
     let seats = seats::list(&mut reader.tx, scope, site.id).await?;
-    Ok(Page::all(seats.into_iter().map(|seat| Availability { taken: spans(seat.id), seat: seat.into() }).collect()))
+    Ok(Page::all(
+        seats
+            .into_iter()
+            .map(|seat| Availability::of(seat, &taken))
+            .collect(),
+    ))
+}
+
+impl Window {
+    fn read(&self) -> Result<Interval> {
+        let window =
+            Interval::new(self.from.0, self.to.0).filter(|it| it.duration_ms() <= 35 * 86_400_000);
+        window.ok_or_else(|| Error::invalid("from before to, at most 35 days apart"))
+    }
+}
+
+impl Availability {
+    fn of(seat: seats::Seat, taken: &[(SeatId, Interval)]) -> Self {
+        let own = taken.iter().filter(|(id, _)| *id == seat.id);
+        Self {
+            taken: own
+                .map(|(_, it)| Span {
+                    start: it.start.into(),
+                    end: it.end.into(),
+                })
+                .collect(),
+            seat: seat.into(),
+        }
+    }
 }

@@ -119,26 +119,40 @@ pub struct AddSiteAccess {
 
 impl From<site_access::SiteAccess> for SiteAccess {
     fn from(it: site_access::SiteAccess) -> Self {
-        Self { site: it.site, company: it.company, from: it.from.into(), until: it.until.map(Into::into) }
+        Self {
+            site: it.site,
+            company: it.company,
+            from: it.from.into(),
+            until: it.until.map(Into::into),
+        }
     }
 }
 
 /// Adds a site to the caller's organisation.
 #[utoipa::path(post, path = "/api/v1/sites", tag = "sites", request_body = AddSite, responses((status = 201, body = Site), (status = "default", body = Problem)))]
-pub async fn create(State(app): State<Arc<App>>, caller: Caller, Json(want): Json<AddSite>) -> Result<Response> {
-    let hours = want.opening_hours.unwrap_or_else(always_open).iter().map(read_hours).collect::<Result<_>>()?;
-    let want = CreateSite {
-        operator: caller.organisation,
-        name: want.name,
-        time_zone: want.time_zone,
-        hours,
-        grid_s: want.grid_s,
-        grant_before_s: want.grant_before_s,
-        grant_after_s: want.grant_after_s,
-    };
-    let made = create_site(&app, &caller.actor, want).await?;
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(want): Json<AddSite>,
+) -> Result<Response> {
+    let made = create_site(&app, &caller.actor, want.read(caller.organisation)?).await?;
     let made = with_hours(&mut app.db.read().await?, caller.actor.scope(), made).await?;
     Ok(created(&format!("/api/v1/sites/{}", made.id), &made))
+}
+
+impl AddSite {
+    fn read(self, operator: OrganisationId) -> Result<CreateSite> {
+        let hours = self.opening_hours.unwrap_or_else(always_open);
+        Ok(CreateSite {
+            operator,
+            name: self.name,
+            time_zone: self.time_zone,
+            hours: hours.iter().map(read_hours).collect::<Result<_>>()?,
+            grid_s: self.grid_s,
+            grant_before_s: self.grant_before_s,
+            grant_after_s: self.grant_after_s,
+        })
+    }
 }
 
 /// Sites that the caller's organisation operates or may use.
@@ -163,19 +177,38 @@ pub async fn get(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Si
 /// Opens a site to a company.
 #[utoipa::path(post, path = "/api/v1/sites/{site}/access", tag = "sites", params(("site" = String, Path)), request_body = AddSiteAccess,
     responses((status = 201, body = SiteAccess), (status = "default", body = Problem)))]
-pub async fn grant(State(app): State<Arc<App>>, caller: Caller, Path(site): Path<SiteId>, Json(want): Json<AddSiteAccess>) -> Result<Response> {
+pub async fn grant(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(site): Path<SiteId>,
+    Json(want): Json<AddSiteAccess>,
+) -> Result<Response> {
     let from = want.from.map_or_else(|| app.now(), |time| time.0);
-    let want = GrantSiteAccess { site, company: want.company, from, until: want.until.map(|time| time.0) };
+    let want = GrantSiteAccess {
+        site,
+        company: want.company,
+        from,
+        until: want.until.map(|time| time.0),
+    };
     let made: SiteAccess = grant_site_access(&app, &caller.actor, want).await?.into();
     Ok(created(&format!("/api/v1/sites/{site}/access"), &made))
 }
 
 /// To whom a site is open.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/access", tag = "sites", params(("site" = String, Path)), responses((status = 200, body = Page<SiteAccess>), (status = "default", body = Problem)))]
-pub async fn access(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Page<SiteAccess>>> {
+pub async fn access(
+    mut reader: Reader,
+    Path(id): Path<SiteId>,
+) -> Result<Answer<Page<SiteAccess>>> {
     let site = reader.site(id, Action::ReadSiteAccess).await?;
     let scope = reader.scope();
-    Ok(Page::all(site_access::list(&mut reader.tx, scope, site.id).await?.into_iter().map(Into::into).collect()))
+    Ok(Page::all(
+        site_access::list(&mut reader.tx, scope, site.id)
+            .await?
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    ))
 }
 
 async fn with_hours(tx: &mut Tx, scope: Scope, it: sites::Site) -> Result<Site> {
@@ -190,23 +223,46 @@ async fn with_hours(tx: &mut Tx, scope: Scope, it: sites::Site) -> Result<Site> 
         grid_s: it.grid_s,
         grant_before_s: it.grant_before_s,
         grant_after_s: it.grant_after_s,
-        opening_hours: hours.iter().map(|it| OpeningHours { weekday: it.weekday, opens: clock(it.opens_min), closes: clock(it.closes_min) }).collect(),
+        opening_hours: hours
+            .iter()
+            .map(|it| OpeningHours {
+                weekday: it.weekday,
+                opens: clock(it.opens_min),
+                closes: clock(it.closes_min),
+            })
+            .collect(),
         created_at: it.created_at.into(),
     })
 }
 
 fn always_open() -> Vec<OpeningHours> {
-    (0..7).map(|weekday| OpeningHours { weekday, opens: "00:00".to_owned(), closes: "24:00".to_owned() }).collect()
+    (0..7)
+        .map(|weekday| OpeningHours {
+            weekday,
+            opens: "00:00".to_owned(),
+            closes: "24:00".to_owned(),
+        })
+        .collect()
 }
 
 fn read_hours(it: &OpeningHours) -> Result<sites::OpeningHours> {
     let minutes = |text: &str| {
-        let (hours, minutes) = text.split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
+        let (hours, minutes) = text
+            .split_once(':')
+            .filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
         let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
         (minutes < 60 && hours * 60 + minutes <= 1440).then_some(hours * 60 + minutes)
     };
     match (minutes(&it.opens), minutes(&it.closes)) {
-        (Some(opens_min), Some(closes_min)) if it.weekday <= 6 && opens_min < closes_min => Ok(sites::OpeningHours { weekday: it.weekday, opens_min, closes_min }),
-        _ => Err(Error::invalid("opening_hours: weekday 0 to 6, opens before closes, HH:MM up to 24:00")),
+        (Some(opens_min), Some(closes_min)) if it.weekday <= 6 && opens_min < closes_min => {
+            Ok(sites::OpeningHours {
+                weekday: it.weekday,
+                opens_min,
+                closes_min,
+            })
+        }
+        _ => Err(Error::invalid(
+            "opening_hours: weekday 0 to 6, opens before closes, HH:MM up to 24:00",
+        )),
     }
 }

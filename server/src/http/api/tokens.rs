@@ -91,14 +91,29 @@ impl From<tokens::Token> for Token {
 
 /// Makes a token.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = AddToken, responses((status = 201, body = NewToken), (status = "default", body = Problem)))]
-pub async fn create(State(app): State<Arc<App>>, caller: Caller, Json(want): Json<AddToken>) -> Result<Response> {
-    let want = CreateToken { organisation: caller.organisation, name: want.name, role: want.role, days: want.days.unwrap_or(90) };
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(want): Json<AddToken>,
+) -> Result<Response> {
+    let want = CreateToken {
+        organisation: caller.organisation,
+        name: want.name,
+        role: want.role,
+        days: want.days.unwrap_or(90),
+    };
     let made = create_token(&app, &caller.actor, want).await?;
     let it = made.token;
-    let kept = json!({ "id": it.id, "name": it.name, "role": it.role, "expires_at": Time(it.expires_at), "token": null });
-    let new = NewToken { id: it.id, name: it.name, role: it.role, expires_at: it.expires_at.into(), token: Some(made.secret) };
+    let mut new = NewToken {
+        id: it.id,
+        name: it.name,
+        role: it.role,
+        expires_at: it.expires_at.into(),
+        token: Some(made.secret),
+    };
     let mut response = created("/api/v1/tokens", &new);
-    response.extensions_mut().insert(KeepInstead(kept));
+    new.token = None;
+    response.extensions_mut().insert(KeepInstead(json!(new)));
     Ok(response)
 }
 
@@ -106,15 +121,28 @@ pub async fn create(State(app): State<Arc<App>>, caller: Caller, Json(want): Jso
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", params(Paging), responses((status = 200, body = Page<Token>), (status = "default", body = Problem)))]
 pub async fn list(mut reader: Reader, Query(paging): Query<Paging>) -> Result<Answer<Page<Token>>> {
     let (limit, before) = (paging.limit()?, paging.after::<TokenId>()?);
-    let (scope, actor, organisation) = (reader.scope(), reader.caller.actor.clone(), reader.caller.organisation);
+    let (scope, actor, organisation) = (
+        reader.scope(),
+        reader.caller.actor.clone(),
+        reader.caller.organisation,
+    );
     let relations = authority::to_organisation(&mut reader.tx, &actor, organisation).await?;
     authority::require(&actor, Action::ReadToken, &relations)?;
     let found = tokens::list_tokens(&mut reader.tx, scope, before, limit + 1).await?;
-    Ok(Page::of(found.into_iter().map(Token::from).collect(), limit, |it| it.id.to_string()))
+    Ok(Page::of(
+        found.into_iter().map(Token::from).collect(),
+        limit,
+        |it| it.id.to_string(),
+    ))
 }
 
 /// Revokes a token.
 #[utoipa::path(post, path = "/api/v1/tokens/{token}/revoke", tag = "tokens", params(("token" = String, Path)), responses((status = 200, body = Token), (status = "default", body = Problem)))]
-pub async fn revoke(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<TokenId>, _: NoBody) -> Result<Answer<Token>> {
+pub async fn revoke(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<TokenId>,
+    _: NoBody,
+) -> Result<Answer<Token>> {
     Ok(Answer(revoke_token(&app, &caller.actor, id).await?.into()))
 }

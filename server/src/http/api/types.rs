@@ -26,7 +26,9 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = Cow::<str>::deserialize(deserializer)?;
-        Timestamp::parse_rfc3339(&text).map(Self).map_err(serde::de::Error::custom)
+        Timestamp::parse_rfc3339(&text)
+            .map(Self)
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -86,7 +88,11 @@ pub fn limit(limit: Option<i64>) -> Result<i64> {
 
 /// The id in a cursor.
 pub fn cursor<T: std::str::FromStr>(text: Option<&str>) -> Result<Option<T>> {
-    text.map(|text| text.parse().map_err(|_| Error::invalid("cursor: take next_cursor of the page before"))).transpose()
+    text.map(|text| {
+        text.parse()
+            .map_err(|_| Error::invalid("cursor: take next_cursor of the page before"))
+    })
+    .transpose()
 }
 
 /// A page of a list.
@@ -101,7 +107,10 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// A whole list.
     pub fn all(items: Vec<T>) -> Json<Self> {
-        Json(Self { items, next_cursor: None })
+        Json(Self {
+            items,
+            next_cursor: None,
+        })
     }
 
     /// At most `limit` of the items; one more was asked for, to know whether another page follows.
@@ -142,13 +151,19 @@ mod tests {
     fn bare_local_times_are_refused() {
         assert!(serde_json::from_str::<Time>("\"2026-11-20T09:00:00\"").is_err());
         let time: Time = serde_json::from_str("\"2026-11-20T09:00:00+09:00\"").unwrap();
-        assert_eq!(serde_json::to_string(&time).unwrap(), "\"2026-11-20T00:00:00.000Z\"");
+        assert_eq!(
+            serde_json::to_string(&time).unwrap(),
+            "\"2026-11-20T00:00:00.000Z\""
+        );
     }
 
     #[test]
     fn a_page_says_whether_another_follows() {
         let Json(page) = Page::of(vec![1, 2, 3], 2, ToString::to_string);
-        assert_eq!((page.items, page.next_cursor), (vec![1, 2], Some("2".to_owned())));
+        assert_eq!(
+            (page.items, page.next_cursor),
+            (vec![1, 2], Some("2".to_owned()))
+        );
         let Json(page) = Page::of(vec![1, 2], 2, ToString::to_string);
         assert_eq!(page.next_cursor, None);
     }

@@ -17,6 +17,7 @@ use super::when::{self, Wall};
 use super::{Frame, page, page_with, see_other, texts};
 use crate::app::App;
 use crate::flows::book_seat::{BookSeat, book_seat};
+use crate::flows::{Actor, FlowError};
 use crate::http::api::Reader;
 use crate::http::extract::{Form, Path, Query};
 use crate::http::problem::{Error, Result};
@@ -98,49 +99,105 @@ pub struct Want {
 }
 
 /// `GET /sites/{site}/book?day=2026-11-20&from=09:00&to=12:00`
-pub async fn show(State(app): State<Arc<App>>, f: Frame, mut reader: Reader, Path(id): Path<SiteId>, Query(asked): Query<Asked>) -> Result<Response> {
+pub async fn show(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    mut reader: Reader,
+    Path(id): Path<SiteId>,
+    Query(asked): Query<Asked>,
+) -> Result<Response> {
     let site = reader.site(id, Action::ReadSeat).await?;
-    let wall = Wall::new(&site.time_zone, f.lang);
-    let today = wall.day(app.now());
-    let day = asked.day.and_then(|day| day.parse().ok()).unwrap_or(today);
-    let hours = hours_of(&mut reader, &site, day).await?;
-    let (from, to) = times(&site, &wall, &hours, day, app.now());
-    let (from, to) = (asked.from.unwrap_or(from), asked.to.unwrap_or(to));
-    let during = wall.instant(day, &from).zip(wall.instant(day, &to)).and_then(|(start, end)| Interval::new(start, end));
-    let zones = if hours.is_empty() { Vec::new() } else { seats_of(&mut reader, &site, &wall, day, during, f.lang).await? };
-    let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
-    page(&Page {
-        days: strip(today, day, f.lang),
-        day: day.to_string(),
-        day_long: when::long(day, f.lang),
-        hours: hours.iter().map(|it| format!("{}–{}", clock(it.opens_min), clock(it.closes_min))).collect(),
-        bad_times: during.is_none(),
-        step: site.grid_s,
-        from,
-        to,
-        zones,
-        site,
-        f,
-    })
+    let offer = offer(f, &mut reader, site, asked, app.now()).await?;
+    page(&offer)
 }
 
 /// `POST /sites/{site}/book`
-pub async fn book(State(app): State<Arc<App>>, f: Frame, me: Me, mut reader: Reader, Path(id): Path<SiteId>, Form(want): Form<Want>) -> Result<Response> {
+pub async fn book(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    me: Me,
+    mut reader: Reader,
+    Path(id): Path<SiteId>,
+    Form(want): Form<Want>,
+) -> Result<Response> {
     let site = reader.site(id, Action::ReadSeat).await?;
     let actor = reader.caller.actor.clone();
-    let (starts_at, ends_at) = instants(&want, &Wall::new(&site.time_zone, f.lang)).ok_or(Error::invalid(f.t.bad_times))?;
     // Nothing is read while the booking is written: SQLite has few readers to lend.
     drop(reader);
-    match book_seat(&app, &actor, BookSeat { person: me.id, seat: want.seat, starts_at, ends_at }).await.map_err(Error::from) {
+    let wall = Wall::new(&site.time_zone, f.lang);
+    let (starts_at, ends_at) = instants(&want, &wall).ok_or(Error::invalid(f.t.bad_times))?;
+    let want = BookSeat {
+        person: me.id,
+        seat: want.seat,
+        starts_at,
+        ends_at,
+    };
+    match book_seat(&app, &actor, want).await {
         Ok(made) => Ok(see_other(&format!("/bookings/{}?made=1", made.id))),
-        Err(Error::Refused(refusal)) if refusal.code != Code::NotFound => refused(&app, f, &actor, site, &refusal).await,
-        Err(error) => Err(error),
+        Err(FlowError::Refused(refusal)) if refusal.code != Code::NotFound => {
+            refused(&app, f, &actor, site, &refusal).await
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
-async fn refused(app: &App, f: Frame, actor: &crate::flows::Actor, site: Site, refusal: &Refusal) -> Result<Response> {
+/// The page for a day and a time.
+async fn offer(
+    f: Frame,
+    reader: &mut Reader,
+    site: Site,
+    asked: Asked,
+    now: Timestamp,
+) -> Result<Page> {
     let wall = Wall::new(&site.time_zone, f.lang);
-    let names: BTreeMap<_, _> = seats::list(&mut app.db.read().await?, actor.scope(), site.id).await?.into_iter().map(|it| (it.id, it.name)).collect();
+    let today = wall.day(now);
+    let day = asked.day.and_then(|day| day.parse().ok()).unwrap_or(today);
+    let hours = hours_of(reader, &site, day).await?;
+    let (from, to) = times(&site, &wall, &hours, day, now);
+    let (from, to) = (asked.from.unwrap_or(from), asked.to.unwrap_or(to));
+    let during = wall
+        .instant(day, &from)
+        .zip(wall.instant(day, &to))
+        .and_then(|(start, end)| Interval::new(start, end));
+    let zones = if hours.is_empty() {
+        Vec::new()
+    } else {
+        seats_of(reader, &site, &wall, day, during, f.lang).await?
+    };
+    let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    let hours = hours
+        .iter()
+        .map(|it| format!("{}–{}", clock(it.opens_min), clock(it.closes_min)))
+        .collect();
+    let (days, step) = (strip(today, day, f.lang), site.grid_s);
+    Ok(Page {
+        day: day.to_string(),
+        day_long: when::long(day, f.lang),
+        bad_times: during.is_none(),
+        f,
+        site,
+        days,
+        hours,
+        from,
+        to,
+        step,
+        zones,
+    })
+}
+
+async fn refused(
+    app: &App,
+    f: Frame,
+    actor: &Actor,
+    site: Site,
+    refusal: &Refusal,
+) -> Result<Response> {
+    let wall = Wall::new(&site.time_zone, f.lang);
+    let names: BTreeMap<_, _> = seats::list(&mut app.db.read().await?, actor.scope(), site.id)
+        .await?
+        .into_iter()
+        .map(|it| (it.id, it.name))
+        .collect();
     let alternative = |it: &sekisho_domain::refusal::Alternative| Alternative {
         seat: it.seat,
         name: names.get(&it.seat).cloned().unwrap_or_default(),
@@ -150,8 +207,15 @@ async fn refused(app: &App, f: Frame, actor: &crate::flows::Actor, site: Site, r
     };
     let page = Refused {
         sentence: f.lang.refusal(refusal.code),
-        lifts: refusal.lifts_at.map(|at| format!("{} {}", wall.date(at), wall.clock(at))),
-        alternatives: refusal.alternatives.iter().take(3).map(alternative).collect(),
+        lifts: refusal
+            .lifts_at
+            .map(|at| format!("{} {}", wall.date(at), wall.clock(at))),
+        alternatives: refusal
+            .alternatives
+            .iter()
+            .take(3)
+            .map(alternative)
+            .collect(),
         site,
         f,
     };
@@ -161,42 +225,113 @@ async fn refused(app: &App, f: Frame, actor: &crate::flows::Actor, site: Site, r
 /// Local times need their day; instants bring their own.
 fn instants(want: &Want, wall: &Wall) -> Option<(Timestamp, Timestamp)> {
     match &want.day {
-        Some(day) => day.parse().ok().and_then(|day| wall.instant(day, &want.from).zip(wall.instant(day, &want.to))),
-        None => Timestamp::parse_rfc3339(&want.from).ok().zip(Timestamp::parse_rfc3339(&want.to).ok()),
+        Some(day) => day.parse().ok().and_then(|day| {
+            wall.instant(day, &want.from)
+                .zip(wall.instant(day, &want.to))
+        }),
+        None => Timestamp::parse_rfc3339(&want.from)
+            .ok()
+            .zip(Timestamp::parse_rfc3339(&want.to).ok()),
     }
 }
 
 async fn hours_of(reader: &mut Reader, site: &Site, day: Date) -> Result<Vec<OpeningHours>> {
     let scope = reader.scope();
     let weekday = day.weekday().to_monday_zero_offset().unsigned_abs();
-    Ok(sites::hours(&mut reader.tx, scope, site.id).await?.into_iter().filter(|it| it.weekday == weekday).collect())
+    Ok(sites::hours(&mut reader.tx, scope, site.id)
+        .await?
+        .into_iter()
+        .filter(|it| it.weekday == weekday)
+        .collect())
 }
 
 /// The times offered first: from the next step of the grid (today) or from opening, for three hours or until closing.
-fn times(site: &Site, wall: &Wall, hours: &[OpeningHours], day: Date, now: Timestamp) -> (String, String) {
-    let (opens, closes) = hours.first().map_or((540, 1080), |it| (i64::from(it.opens_min) * 60, i64::from(hours.last().unwrap_or(it).closes_min) * 60));
-    let passed = wall.instant(day, "00:00").map_or(0, |midnight| now.since_ms(midnight) / 1000);
+fn times(
+    site: &Site,
+    wall: &Wall,
+    hours: &[OpeningHours],
+    day: Date,
+    now: Timestamp,
+) -> (String, String) {
+    let (opens, closes) = hours.first().map_or((540, 1080), |it| {
+        (
+            i64::from(it.opens_min) * 60,
+            i64::from(hours.last().unwrap_or(it).closes_min) * 60,
+        )
+    });
+    let passed = wall
+        .instant(day, "00:00")
+        .map_or(0, |midnight| now.since_ms(midnight) / 1000);
     let step = site.grid_s.max(1);
-    let from = passed.max(opens).div_euclid(step).saturating_add(i64::from(passed > opens)) * step;
+    let from = passed
+        .max(opens)
+        .div_euclid(step)
+        .saturating_add(i64::from(passed > opens))
+        * step;
     let from = from.min(closes - step).max(0);
     let to = (from + 3 * 3600).min(closes);
-    let text = |seconds: i64| if seconds % 60 == 0 { format!("{:02}:{:02}", seconds / 3600, seconds / 60 % 60) } else { format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60) };
+    let text = |seconds: i64| {
+        if seconds % 60 == 0 {
+            format!("{:02}:{:02}", seconds / 3600, seconds / 60 % 60)
+        } else {
+            format!(
+                "{:02}:{:02}:{:02}",
+                seconds / 3600,
+                seconds / 60 % 60,
+                seconds % 60
+            )
+        }
+    };
     // A time field has no 24:00.
-    (text(from), if to >= 86_400 { text((86_400 - 1) / step * step) } else { text(to) })
+    (
+        text(from),
+        if to >= 86_400 {
+            text((86_400 - 1) / step * step)
+        } else {
+            text(to)
+        },
+    )
 }
 
 fn strip(today: Date, chosen: Date, lang: crate::http::lang::Lang) -> Vec<Day> {
-    let day = |date: Date| Day { date: date.to_string(), name: when::short(date, lang), chosen: date == chosen };
-    today.series(jiff::ToSpan::day(1)).take(DAYS).map(day).collect()
+    let day = |date: Date| Day {
+        date: date.to_string(),
+        name: when::short(date, lang),
+        chosen: date == chosen,
+    };
+    today
+        .series(jiff::ToSpan::day(1))
+        .take(DAYS)
+        .map(day)
+        .collect()
 }
 
-async fn seats_of(reader: &mut Reader, site: &Site, wall: &Wall, day: Date, during: Option<Interval>, lang: crate::http::lang::Lang) -> Result<Vec<Zone>> {
+async fn seats_of(
+    reader: &mut Reader,
+    site: &Site,
+    wall: &Wall,
+    day: Date,
+    during: Option<Interval>,
+    lang: crate::http::lang::Lang,
+) -> Result<Vec<Zone>> {
     let scope = reader.scope();
     let whole = wall.whole(day).ok_or_else(|| Error::invalid("day"))?;
     let taken = at_site::taken(&mut reader.tx, scope, site.id, whole).await?;
     let mut by_zone: BTreeMap<ZoneId, Vec<Seat>> = BTreeMap::new();
-    for seat in seats::list(&mut reader.tx, scope, site.id).await? {
-        let spans: Vec<Interval> = taken.iter().filter(|(id, _)| *id == seat.id).map(|(_, span)| *span).collect();
+    let mut all = seats::list(&mut reader.tx, scope, site.id).await?;
+    // A-2 before A-10.
+    all.sort_by(|a, b| {
+        a.name
+            .len()
+            .cmp(&b.name.len())
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    for seat in all {
+        let spans: Vec<Interval> = taken
+            .iter()
+            .filter(|(id, _)| *id == seat.id)
+            .map(|(_, span)| *span)
+            .collect();
         by_zone.entry(seat.zone).or_default().push(Seat {
             id: seat.id,
             name: seat.name,
@@ -206,5 +341,13 @@ async fn seats_of(reader: &mut Reader, site: &Site, wall: &Wall, day: Date, duri
         });
     }
     let zones = zones::list(&mut reader.tx, scope, site.id).await?;
-    Ok(zones.into_iter().filter_map(|zone| Some(Zone { seats: by_zone.remove(&zone.id)?, name: zone.name })).collect())
+    Ok(zones
+        .into_iter()
+        .filter_map(|zone| {
+            Some(Zone {
+                seats: by_zone.remove(&zone.id)?,
+                name: zone.name,
+            })
+        })
+        .collect())
 }

@@ -37,19 +37,44 @@ pub struct Asked {
 }
 
 /// `GET /bookings/{booking}`
-pub async fn show(State(app): State<Arc<App>>, f: Frame, mut reader: Reader, Path(id): Path<BookingId>, Query(asked): Query<Asked>) -> Result<Response> {
+pub async fn show(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    mut reader: Reader,
+    Path(id): Path<BookingId>,
+    Query(asked): Query<Asked>,
+) -> Result<Response> {
     let booking = reader.booking(id, Action::ReadBooking).await?;
     let scope = reader.scope();
     // By person: that query brings the names along.
-    let found = bookings::of_person(&mut reader.tx, scope, booking.person, booking.during.start, 200).await?;
-    let named = found.into_iter().find(|it| it.booking.id == id).ok_or(Error::from(Code::NotFound))?;
+    let found = bookings::of_person(
+        &mut reader.tx,
+        scope,
+        booking.person,
+        booking.during.start,
+        200,
+    )
+    .await?;
+    let named = found
+        .into_iter()
+        .find(|it| it.booking.id == id)
+        .ok_or(Error::from(Code::NotFound))?;
     let (state, title) = words(&f, booking.state, asked.made.is_some());
     let card = card(&mut reader, named, f.lang, app.now()).await?;
-    page(&Page { title, state, card, f })
+    page(&Page {
+        f,
+        title,
+        state,
+        card,
+    })
 }
 
 /// `POST /bookings/{booking}/cancel`
-pub async fn cancel(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<BookingId>) -> Result<Response> {
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<BookingId>,
+) -> Result<Response> {
     cancel_booking(&app, &caller.actor, id).await?;
     Ok(see_other(&format!("/bookings/{id}")))
 }

@@ -21,15 +21,39 @@ struct Page<'a> {
 
 /// Writes an error as a page. Who is not signed in and only looked is led to the sign-in.
 pub(in crate::http) fn write(error: &Error, lang: Lang, at: &At, request_id: &str) -> Response {
-    let code = if let Error::Refused(refusal) = error { Some(refusal.code) } else { None };
+    let code = if let Error::Refused(refusal) = error {
+        Some(refusal.code)
+    } else {
+        None
+    };
     if at.is_safe && code == Some(Code::NotSignedIn) {
         return see_other("/sign-in");
     }
-    let f = Frame::new(lang, None, if at.is_safe { at.here.clone() } else { "/".to_owned() });
+    let f = Frame::new(
+        lang,
+        None,
+        if at.is_safe {
+            at.here.clone()
+        } else {
+            "/".to_owned()
+        },
+    );
     let page = Page {
-        title: if code.is_some() { f.t.not_done_title } else { f.t.failed_title },
+        title: if code.is_some() {
+            f.t.not_done_title
+        } else {
+            f.t.failed_title
+        },
         sentence: error.sentence(lang),
-        detail: if let Error::Refused(refusal) = error { refusal.data.get("why").or_else(|| refusal.data.get("field")).map(String::as_str) } else { None },
+        detail: if let Error::Refused(refusal) = error {
+            refusal
+                .data
+                .get("why")
+                .or_else(|| refusal.data.get("field"))
+                .map(String::as_str)
+        } else {
+            None
+        },
         ask: code == Some(Code::NotAllowed),
         request_id: code.is_none().then_some(request_id),
         f,

@@ -1,9 +1,13 @@
 //! Home: the next booking as one card, then later ones, then where a seat can be booked.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use askama::Template;
+use axum::extract::State;
 use axum::response::Response;
 use sekisho_domain::booking::AllocationState;
-use sekisho_domain::ids::{BookingId, SiteId};
+use sekisho_domain::ids::{BookingId, PersonId, SiteId};
 use sekisho_domain::time::Timestamp;
 
 use super::when::Wall;
@@ -11,16 +15,11 @@ use super::{Frame, page};
 use crate::app::App;
 use crate::http::api::Reader;
 use crate::http::lang::Lang;
-use crate::http::problem::{Error, Result};
+use crate::http::problem::Result;
+use crate::http::session::Me;
 use crate::store::bookings::{self, Named};
-use crate::store::sites::SiteState;
+use crate::store::sites::{Site, SiteState};
 use crate::store::{sites, zones};
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use axum::extract::State;
-use sekisho_domain::refusal::Code;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -52,27 +51,66 @@ struct Place {
 }
 
 /// `GET /`
-pub async fn show(State(app): State<Arc<App>>, f: Frame, mut reader: Reader) -> Result<Response> {
-    let me = reader.caller.person.as_ref().map(|me| me.id).ok_or(Error::from(Code::NotSignedIn))?;
-    let (scope, now) = (reader.scope(), app.now());
+pub async fn show(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    me: Me,
+    mut reader: Reader,
+) -> Result<Response> {
+    let mut cards = coming(&mut reader, me.id, f.lang, app.now())
+        .await?
+        .into_iter();
+    let (scope, own) = (reader.scope(), reader.caller.organisation);
+    let sites = sites::list(&mut reader.tx, scope)
+        .await?
+        .into_iter()
+        .filter(|site| site.state != SiteState::Closed);
+    let place = |site: Site| Place {
+        id: site.id,
+        name: site.name,
+        operated: f.runs_sites && site.operator == own,
+    };
+    page(&Page {
+        next: cards.next(),
+        later: cards.collect(),
+        sites: sites.map(place).collect(),
+        f,
+    })
+}
+
+async fn coming(
+    reader: &mut Reader,
+    me: PersonId,
+    lang: Lang,
+    now: Timestamp,
+) -> Result<Vec<Card>> {
+    let scope = reader.scope();
     let mut cards = Vec::new();
     for named in bookings::of_person(&mut reader.tx, scope, me, now, 20).await? {
-        if !matches!(named.booking.state, AllocationState::Cancelled | AllocationState::Released) {
-            cards.push(card(&mut reader, named, f.lang, now).await?);
+        if !matches!(
+            named.booking.state,
+            AllocationState::Cancelled | AllocationState::Released
+        ) {
+            cards.push(card(reader, named, lang, now).await?);
         }
     }
-    let mut cards = cards.into_iter();
-    let own = reader.caller.organisation;
-    let sites = sites::list(&mut reader.tx, scope).await?.into_iter().filter(|site| site.state != SiteState::Closed);
-    let sites = sites.map(|site| Place { id: site.id, name: site.name, operated: f.runs_sites && site.operator == own }).collect();
-    page(&Page { next: cards.next(), later: cards.collect(), sites, f })
+    Ok(cards)
 }
 
 /// A booking with what the page about it shows.
-pub(super) async fn card(reader: &mut Reader, named: Named, lang: Lang, now: Timestamp) -> Result<Card> {
+pub(super) async fn card(
+    reader: &mut Reader,
+    named: Named,
+    lang: Lang,
+    now: Timestamp,
+) -> Result<Card> {
     let (scope, it) = (reader.scope(), named.booking);
     let site = sites::get(&mut reader.tx, scope, it.site).await?;
-    let zones: BTreeMap<_, _> = zones::list(&mut reader.tx, scope, it.site).await?.into_iter().map(|zone| (zone.id, zone.name)).collect();
+    let zones: BTreeMap<_, _> = zones::list(&mut reader.tx, scope, it.site)
+        .await?
+        .into_iter()
+        .map(|zone| (zone.id, zone.name))
+        .collect();
     let wall = Wall::new(site.as_ref().map_or("UTC", |site| &site.time_zone), lang);
     Ok(Card {
         id: it.id,
@@ -84,6 +122,10 @@ pub(super) async fn card(reader: &mut Reader, named: Named, lang: Lang, now: Tim
         until: wall.clock(it.during.end),
         person: named.person,
         state: it.state,
-        is_over: it.during.end <= now || matches!(it.state, AllocationState::Cancelled | AllocationState::Released),
+        is_over: it.during.end <= now
+            || matches!(
+                it.state,
+                AllocationState::Cancelled | AllocationState::Released
+            ),
     })
 }

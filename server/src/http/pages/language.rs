@@ -20,7 +20,10 @@ pub struct Choice {
 pub async fn choose(Form(choice): Form<Choice>) -> Result<Response> {
     let lang = Lang::from_code(&choice.lang).ok_or_else(|| Error::invalid("lang: ja or en"))?;
     let mut response = see_other(local(&choice.next));
-    let cookie = format!("{COOKIE}={}; Path=/; SameSite=Lax; HttpOnly; Max-Age=31536000", lang.code());
+    let cookie = format!(
+        "{COOKIE}={}; Path=/; SameSite=Lax; HttpOnly; Max-Age=31536000",
+        lang.code()
+    );
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -29,7 +32,10 @@ pub async fn choose(Form(choice): Form<Choice>) -> Result<Response> {
 
 /// A path on this server, whatever a form says: never another host, never a header's end.
 fn local(next: &str) -> &str {
-    let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && next.bytes().all(|b| b.is_ascii_graphic());
+    let is_path = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains('\\')
+        && next.bytes().all(|b| b.is_ascii_graphic());
     if is_path { next } else { "/" }
 }
 
@@ -39,8 +45,18 @@ mod tests {
 
     #[test]
     fn the_switch_leads_nowhere_else() {
-        assert_eq!(local("/sites/sit_x/book?day=2026-11-20"), "/sites/sit_x/book?day=2026-11-20");
-        for elsewhere in ["", "https://example.com/", "//example.com", "/\\example.com", "/a\r\nSet-Cookie: x", "sign-in"] {
+        assert_eq!(
+            local("/sites/sit_x/book?day=2026-11-20"),
+            "/sites/sit_x/book?day=2026-11-20"
+        );
+        for elsewhere in [
+            "",
+            "https://example.com/",
+            "//example.com",
+            "/\\example.com",
+            "/a\r\nSet-Cookie: x",
+            "sign-in",
+        ] {
             assert_eq!(local(elsewhere), "/", "{elsewhere:?}");
         }
     }

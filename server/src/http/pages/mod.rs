@@ -6,6 +6,7 @@ pub mod booking;
 pub mod error;
 pub mod home;
 pub mod language;
+pub mod now;
 pub mod setup;
 pub mod sign_in;
 pub mod texts;
@@ -45,7 +46,9 @@ impl Frame {
         Self {
             lang,
             t: texts(lang),
-            me: caller.and_then(|caller| caller.person.as_ref()).map(|me| me.name.clone()),
+            me: caller
+                .and_then(|caller| caller.person.as_ref())
+                .map(|me| me.name.clone()),
             runs_sites: caller.is_some_and(|caller| caller.actor.role != Role::Member),
             here,
         }
@@ -55,9 +58,20 @@ impl Frame {
 impl<S: Sync> FromRequestParts<S> for Frame {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> std::result::Result<Self, Self::Rejection> {
-        let here = if is_safe(&parts.method) { here(&parts.uri) } else { "/".to_owned() };
-        Ok(Self::new(Lang::of(&parts.headers), parts.extensions.get::<Caller>(), here))
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> std::result::Result<Self, Self::Rejection> {
+        let here = if is_safe(&parts.method) {
+            here(&parts.uri)
+        } else {
+            "/".to_owned()
+        };
+        Ok(Self::new(
+            Lang::of(&parts.headers),
+            parts.extensions.get::<Caller>(),
+            here,
+        ))
     }
 }
 
@@ -70,7 +84,10 @@ pub struct At {
 impl At {
     /// Of a request that is about to be handled.
     pub fn of(request: &Request) -> Self {
-        Self { here: here(request.uri()), is_safe: *request.method() == Method::GET }
+        Self {
+            here: here(request.uri()),
+            is_safe: *request.method() == Method::GET,
+        }
     }
 }
 
@@ -94,7 +111,12 @@ fn page(template: &impl Template) -> Result<Response> {
 
 fn page_with(status: StatusCode, template: &impl Template) -> Result<Response> {
     let html = template.render().map_err(anyhow::Error::from)?;
-    let mut response = (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
+    let mut response = (
+        status,
+        [(header::CONTENT_TYPE, "text/html; charset=utf-8")],
+        html,
+    )
+        .into_response();
     // A page that says no says it itself.
     response.extensions_mut().insert(Written);
     Ok(response)

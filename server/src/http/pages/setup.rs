@@ -38,20 +38,40 @@ pub struct Answers {
 }
 
 /// `GET /setup?token=…`
-pub async fn show(State(app): State<Arc<App>>, f: Frame, Query(asked): Query<Token>) -> Result<Response> {
+pub async fn show(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    Query(asked): Query<Token>,
+) -> Result<Response> {
     let works = link_works(&app, &asked.token, Purpose::Setup).await?;
-    page(&Page { f, token: asked.token, works })
+    page(&Page {
+        f,
+        token: asked.token,
+        works,
+    })
 }
 
 /// `POST /setup`
-pub async fn complete(State(app): State<Arc<App>>, lang: Lang, Form(it): Form<Answers>) -> Result<Response> {
+pub async fn complete(
+    State(app): State<Arc<App>>,
+    lang: Lang,
+    Form(it): Form<Answers>,
+) -> Result<Response> {
     let locale = match lang {
         Lang::Ja => Locale::Ja,
         Lang::En => Locale::En,
     };
-    let want = CompleteSetup { token: it.token, organisation: it.organisation, name: it.name, email: it.email, locale };
+    let want = CompleteSetup {
+        token: it.token,
+        organisation: it.organisation,
+        name: it.name,
+        email: it.email,
+        locale,
+    };
     let made = complete_setup(&app, want).await?;
     let mut response = see_other("/");
-    response.headers_mut().append(header::SET_COOKIE, start_cookie(&app, &made.session.secret));
+    response
+        .headers_mut()
+        .append(header::SET_COOKIE, start_cookie(&app, &made.session.secret));
     Ok(response)
 }

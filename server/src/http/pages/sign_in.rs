@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::{Frame, page, page_with, see_other};
 use crate::app::App;
-use crate::flows;
 use crate::flows::sign_in::link_works;
+use crate::flows::{self, FlowError};
 use crate::http::extract::{Form, Query};
 use crate::http::problem::{Error, Result};
 use crate::http::session::{Me, end_cookie, start_cookie};
@@ -61,39 +61,77 @@ pub struct Token {
 }
 
 /// `GET /sign-in`
-pub async fn show(State(app): State<Arc<App>>, f: Frame, Query(asked): Query<Asked>) -> Result<Response> {
-    let is_set_up = !organisations::list(&mut app.db.read().await?, Scope::System).await?.is_empty();
-    page(&Page { f, is_set_up, signed_out: asked.signed_out.is_some() })
+pub async fn show(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    Query(asked): Query<Asked>,
+) -> Result<Response> {
+    let is_set_up = !organisations::list(&mut app.db.read().await?, Scope::System)
+        .await?
+        .is_empty();
+    page(&Page {
+        f,
+        is_set_up,
+        signed_out: asked.signed_out.is_some(),
+    })
 }
 
 /// `POST /sign-in`: the same answer for every address.
-pub async fn request(State(app): State<Arc<App>>, f: Frame, Form(address): Form<Address>) -> Result<Response> {
+pub async fn request(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    Form(address): Form<Address>,
+) -> Result<Response> {
     flows::request_sign_in::request_sign_in(&app, &address.email).await?;
     page(&Sent { f })
 }
 
 /// `GET /sign-in/link?token=…`
-pub async fn link(State(app): State<Arc<App>>, f: Frame, Query(asked): Query<Token>) -> Result<Response> {
+pub async fn link(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    Query(asked): Query<Token>,
+) -> Result<Response> {
     let works = link_works(&app, &asked.token, Purpose::SignIn).await?;
-    page(&Link { f, token: asked.token, works })
+    page(&Link {
+        f,
+        token: asked.token,
+        works,
+    })
 }
 
 /// `POST /sign-in/link`
-pub async fn consume(State(app): State<Arc<App>>, f: Frame, Form(asked): Form<Token>) -> Result<Response> {
-    let session = match flows::sign_in::sign_in(&app, &asked.token).await.map_err(Error::from) {
-        Ok(session) => session,
-        Err(error @ Error::Refused(_)) => return page_with(error.status(), &Link { f, token: String::new(), works: false }),
-        Err(error) => return Err(error),
-    };
-    let mut response = see_other("/");
-    response.headers_mut().append(header::SET_COOKIE, start_cookie(&app, &session.secret));
-    Ok(response)
+pub async fn consume(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    Form(asked): Form<Token>,
+) -> Result<Response> {
+    match flows::sign_in::sign_in(&app, &asked.token).await {
+        Ok(session) => {
+            let mut response = see_other("/");
+            response
+                .headers_mut()
+                .append(header::SET_COOKIE, start_cookie(&app, &session.secret));
+            Ok(response)
+        }
+        Err(FlowError::Refused(refusal)) => page_with(
+            Error::from(refusal).status(),
+            &Link {
+                f,
+                token: String::new(),
+                works: false,
+            },
+        ),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `POST /sign-out`
 pub async fn sign_out(State(app): State<Arc<App>>, me: Me) -> Result<Response> {
     flows::sign_out::sign_out(&app, me.id, me.session).await?;
     let mut response = see_other("/sign-in?signed_out=1");
-    response.headers_mut().append(header::SET_COOKIE, end_cookie(&app));
+    response
+        .headers_mut()
+        .append(header::SET_COOKIE, end_cookie(&app));
     Ok(response)
 }

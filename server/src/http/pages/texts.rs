@@ -132,7 +132,8 @@ texts! {
     latest "最新の記録" "Latest records";
     no_events "まだ記録がありません。" "Nothing recorded yet.";
     unknown_person "不明" "unknown";
-    as_of "現在" "as of";
+    as_of_before "" "as of ";
+    as_of_after " 現在" "";
     clock_error "時計の誤差" "clock error";
     auto_refresh "自動更新中" "updating by itself";
 }
@@ -153,7 +154,9 @@ pub fn seat_kind(kind: SeatKind, lang: Lang) -> &'static str {
 
 /// What an event is called on a page; codes that people rarely see keep their stable name.
 pub fn event(code: u16, lang: Lang) -> &'static str {
-    let Some(code) = EventCode::from_u16(code) else { return "?" };
+    let Some(code) = EventCode::from_u16(code) else {
+        return "?";
+    };
     let (ja, en) = match code {
         EventCode::AccessGranted => ("解錠しました", "Door released"),
         EventCode::AccessDenied => ("入室できません", "Refused"),

@@ -16,11 +16,16 @@ pub struct Wall {
 impl Wall {
     /// Of a time zone that the site was created with; UTC when the name is not known any more.
     pub fn new(time_zone: &str, lang: Lang) -> Self {
-        Self { zone: TimeZone::get(time_zone).unwrap_or(TimeZone::UTC), lang }
+        Self {
+            zone: TimeZone::get(time_zone).unwrap_or(TimeZone::UTC),
+            lang,
+        }
     }
 
     fn civil(&self, at: Timestamp) -> civil::DateTime {
-        jiff::Timestamp::from_millisecond(at.0).map(|at| self.zone.to_datetime(at)).unwrap_or_default()
+        jiff::Timestamp::from_millisecond(at.0)
+            .map(|at| self.zone.to_datetime(at))
+            .unwrap_or_default()
     }
 
     /// The date there.
@@ -47,17 +52,38 @@ impl Wall {
     pub fn span(&self, during: Interval) -> String {
         let (start, end) = (self.civil(during.start), self.civil(during.end));
         // Midnight at the end belongs to the day that ends.
-        let until = if end.time() == civil::Time::midnight() { "24:00".to_owned() } else { clock(end.time()) };
-        let same = start.date() == end.date() || (until == "24:00" && start.date().tomorrow().ok() == Some(end.date()));
-        let until = if same { until } else { format!("{} {}", long(end.date(), self.lang), clock(end.time())) };
-        format!("{} {}–{until}", long(start.date(), self.lang), clock(start.time()))
+        let until = if end.time() == civil::Time::midnight() {
+            "24:00".to_owned()
+        } else {
+            clock(end.time())
+        };
+        let same = start.date() == end.date()
+            || (until == "24:00" && start.date().tomorrow().ok() == Some(end.date()));
+        let until = if same {
+            until
+        } else {
+            format!("{} {}", long(end.date(), self.lang), clock(end.time()))
+        };
+        format!(
+            "{} {}–{until}",
+            long(start.date(), self.lang),
+            clock(start.time())
+        )
     }
 
     /// `09:00–12:00` within `day`; what reaches over its ends is cut there.
     pub fn within(&self, day: civil::Date, during: Interval) -> String {
         let (start, end) = (self.civil(during.start), self.civil(during.end));
-        let from = if start.date() < day { "00:00".to_owned() } else { clock(start.time()) };
-        let until = if end.date() > day { "24:00".to_owned() } else { clock(end.time()) };
+        let from = if start.date() < day {
+            "00:00".to_owned()
+        } else {
+            clock(start.time())
+        };
+        let until = if end.date() > day {
+            "24:00".to_owned()
+        } else {
+            clock(end.time())
+        };
         format!("{from}–{until}")
     }
 
@@ -70,7 +96,9 @@ impl Wall {
     pub fn instant(&self, day: civil::Date, time: &str) -> Option<Timestamp> {
         let at = match time {
             "24:00" | "24:00:00" => day.tomorrow().ok()?.at(0, 0, 0, 0),
-            _ => civil::Time::strptime(if time.len() == 5 { "%H:%M" } else { "%H:%M:%S" }, time).ok()?.on(day.year(), day.month(), day.day()),
+            _ => civil::Time::strptime(if time.len() == 5 { "%H:%M" } else { "%H:%M:%S" }, time)
+                .ok()?
+                .on(day.year(), day.month(), day.day()),
         };
         let at = self.zone.to_ambiguous_timestamp(at).unambiguous().ok()?;
         Some(Timestamp(at.as_millisecond()))
@@ -81,8 +109,20 @@ impl Wall {
 pub fn long(day: civil::Date, lang: Lang) -> String {
     let weekday = usize::from(day.weekday().to_monday_zero_offset().unsigned_abs());
     match lang {
-        Lang::Ja => format!("{}年{}月{}日({})", day.year(), day.month(), day.day(), WEEKDAYS_JA[weekday]),
-        Lang::En => format!("{} {} {} {}", WEEKDAYS_EN[weekday], day.day(), MONTHS_EN[usize::from(day.month().unsigned_abs()) - 1], day.year()),
+        Lang::Ja => format!(
+            "{}年{}月{}日({})",
+            day.year(),
+            day.month(),
+            day.day(),
+            WEEKDAYS_JA[weekday]
+        ),
+        Lang::En => format!(
+            "{} {} {} {}",
+            WEEKDAYS_EN[weekday],
+            day.day(),
+            MONTHS_EN[usize::from(day.month().unsigned_abs()) - 1],
+            day.year()
+        ),
     }
 }
 
@@ -96,12 +136,38 @@ pub fn short(day: civil::Date, lang: Lang) -> String {
 }
 
 fn clock(time: civil::Time) -> String {
-    time.strftime(if time.second() == 0 { "%H:%M" } else { "%H:%M:%S" }).to_string()
+    time.strftime(if time.second() == 0 {
+        "%H:%M"
+    } else {
+        "%H:%M:%S"
+    })
+    .to_string()
 }
 
 const WEEKDAYS_JA: [&str; 7] = ["月", "火", "水", "木", "金", "土", "日"];
-const WEEKDAYS_EN: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-const MONTHS_EN: [&str; 12] = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const WEEKDAYS_EN: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
+const MONTHS_EN: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 
 #[cfg(test)]
 mod tests {
@@ -114,10 +180,22 @@ mod tests {
         let at = |text| Timestamp::parse_rfc3339(text).unwrap();
         assert_eq!(wall.date(at("2026-11-19T15:00:00Z")), "2026年11月20日(金)");
         let span = |start, end| wall.span(Interval::new(at(start), at(end)).unwrap());
-        assert_eq!(span("2026-11-20T09:00:00+09:00", "2026-11-20T18:30:00+09:00"), "2026年11月20日(金) 09:00–18:30");
-        assert_eq!(span("2026-11-20T22:00:00+09:00", "2026-11-21T00:00:00+09:00"), "2026年11月20日(金) 22:00–24:00");
-        assert_eq!(span("2026-11-20T22:00:00+09:00", "2026-11-21T06:00:01+09:00"), "2026年11月20日(金) 22:00–2026年11月21日(土) 06:00:01");
-        assert_eq!(Wall::new("Asia/Tokyo", Lang::En).date(at("2026-11-20T00:00:00Z")), "Friday 20 November 2026");
+        assert_eq!(
+            span("2026-11-20T09:00:00+09:00", "2026-11-20T18:30:00+09:00"),
+            "2026年11月20日(金) 09:00–18:30"
+        );
+        assert_eq!(
+            span("2026-11-20T22:00:00+09:00", "2026-11-21T00:00:00+09:00"),
+            "2026年11月20日(金) 22:00–24:00"
+        );
+        assert_eq!(
+            span("2026-11-20T22:00:00+09:00", "2026-11-21T06:00:01+09:00"),
+            "2026年11月20日(金) 22:00–2026年11月21日(土) 06:00:01"
+        );
+        assert_eq!(
+            Wall::new("Asia/Tokyo", Lang::En).date(at("2026-11-20T00:00:00Z")),
+            "Friday 20 November 2026"
+        );
     }
 
     #[test]
@@ -126,8 +204,14 @@ mod tests {
         let day = |text: &str| text.parse::<civil::Date>().unwrap();
         assert_eq!(wall.instant(day("2026-03-29"), "02:30"), None, "skipped");
         assert_eq!(wall.instant(day("2026-10-25"), "02:30"), None, "twice");
-        assert_eq!(wall.whole(day("2026-10-25")).unwrap().duration_ms(), 25 * 3_600_000);
+        assert_eq!(
+            wall.whole(day("2026-10-25")).unwrap().duration_ms(),
+            25 * 3_600_000
+        );
         assert_eq!(wall.instant(day("2026-10-25"), "9 Uhr"), None);
-        assert_eq!(wall.instant(day("2026-11-20"), "24:00"), wall.instant(day("2026-11-21"), "00:00"));
+        assert_eq!(
+            wall.instant(day("2026-11-20"), "24:00"),
+            wall.instant(day("2026-11-21"), "00:00")
+        );
     }
 }

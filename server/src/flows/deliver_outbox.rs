@@ -1,0 +1,171 @@
+//! Tells people by mail what became of their bookings. Nothing here can undo a booking.
+//!
+//! *At least once*: when the server dies, or the database fails, between sending a mail and marking it done, the mail is
+//! sent a second time. A try is counted before it is made, so that such a crash counts too and that of several servers one
+//! sends.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::Context;
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use sekisho_domain::booking::AllocationState;
+use sekisho_domain::ids::{BookingId, OutboxId};
+use sekisho_domain::time::{Interval, Timestamp};
+
+use super::FlowError;
+use crate::app::App;
+use crate::store::outbox::{self, Waiting};
+use crate::store::people::Locale;
+use crate::store::{Scope, bookings, people, seats, sites};
+
+const MADE: &str = "booking.made";
+const CANCELLED: &str = "booking.cancelled";
+
+/// Waiting rows looked at: far above what is ever stuck, so that the stuck ones do not hide those behind them.
+const LOOK_MAX: i64 = 10_000;
+
+/// Most mails of one call.
+const BATCH: usize = 32;
+
+/// After so many tries a mail is left where it is.
+const TRIES_MAX: i64 = 10;
+
+/// Sends the mails that are due, oldest first; how many went out. A row of a kind that is not known here keeps waiting and
+/// is logged when it is new in `unknown`.
+pub async fn deliver_outbox(
+    app: &App,
+    unknown: &mut BTreeSet<OutboxId>,
+) -> Result<usize, FlowError> {
+    let mut rows = outbox::waiting(&mut app.db.read().await?, LOOK_MAX).await?;
+    rows.retain(|row| {
+        let known = [MADE, CANCELLED].contains(&row.kind.as_str());
+        if !known && unknown.insert(row.id) {
+            tracing::warn!(outbox.id = %row.id, row.kind, "nothing here knows what to do with this; it waits");
+        }
+        known && due(row, app.now())
+    });
+    let mut sent = 0;
+    for row in rows.iter().take(BATCH) {
+        let mut tx = app.db.write().await?;
+        let ours = outbox::claim(&mut tx, row.id, row.attempts).await?;
+        tx.commit().await?;
+        if !ours {
+            continue;
+        }
+        match deliver(app, row).await {
+            Ok(went) => {
+                sent += usize::from(went);
+                let mut tx = app.db.write().await?;
+                outbox::done(&mut tx, row.id, app.now()).await?;
+                tx.commit().await?;
+            }
+            Err(error) => complain(row, &error),
+        }
+    }
+    Ok(sent)
+}
+
+/// At once; after `n` tries in vain, 2ⁿ minutes after it was asked for.
+fn due(row: &Waiting, now: Timestamp) -> bool {
+    let lifts = row
+        .created_at
+        .plus_ms(60_000 << row.attempts.clamp(0, TRIES_MAX));
+    row.attempts == 0 || (row.attempts < TRIES_MAX && lifts <= now)
+}
+
+fn complain(row: &Waiting, error: &anyhow::Error) {
+    let (tries, error) = (row.attempts + 1, format!("{error:#}"));
+    if tries >= TRIES_MAX {
+        tracing::warn!(outbox.id = %row.id, tries, error, "a mail is given up");
+    } else {
+        tracing::info!(outbox.id = %row.id, tries, error, "a mail was not sent; tried again later");
+    }
+}
+
+struct Mail {
+    to: String,
+    subject: String,
+    text: String,
+}
+
+#[derive(serde::Deserialize)]
+struct About {
+    booking: BookingId,
+}
+
+/// Whether a mail went out: there may be nothing left to say.
+async fn deliver(app: &App, row: &Waiting) -> anyhow::Result<bool> {
+    let Some(mail) = compose(app, row).await? else {
+        return Ok(false);
+    };
+    let mailer = Arc::clone(&app.mailer);
+    let sending =
+        tokio::task::spawn_blocking(move || mailer.send(&mail.to, &mail.subject, &mail.text));
+    sending.await.context("the mailer broke")??;
+    Ok(true)
+}
+
+async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
+    let About { booking } = serde_json::from_str(&row.payload).context("unreadable payload")?;
+    let mut tx = app.db.read().await?;
+    let booking = bookings::get(&mut tx, Scope::System, booking).await?;
+    let booking = booking.context("no such booking")?;
+    // A mail that was held up must not say "booked" after the one that says "cancelled".
+    let made = row.kind == MADE;
+    if made && booking.state == AllocationState::Cancelled {
+        return Ok(None);
+    }
+    let person = people::get(&mut tx, Scope::System, booking.person).await?;
+    let site = sites::get(&mut tx, Scope::System, booking.site).await?;
+    let seat = seats::get(&mut tx, Scope::System, booking.seat).await?;
+    let person = person.context("no such person")?;
+    let (site, seat) = site.zip(seat).context("no such site or seat")?;
+    let (name, place, seat, zone) = (person.name, site.name, seat.name, site.time_zone);
+    let time = span(booking.during, &TimeZone::get(&zone)?, person.locale)?;
+    let link = format!("{}/bookings/{}", app.config.public_url(), booking.id);
+    let (subject, first) = match (person.locale, made) {
+        (Locale::Ja, true) => ("席を予約しました", "次の席を予約しました。"),
+        (Locale::Ja, false) => ("予約を取り消しました", "次の予約を取り消しました。"),
+        (Locale::En, true) => ("Your seat is booked", "This seat is booked for you."),
+        (Locale::En, false) => ("Your booking is cancelled", "This booking is cancelled."),
+    };
+    let text = match person.locale {
+        Locale::Ja => format!(
+            "{name} 様\n\n{first}\n\n施設: {place}\n席: {seat}\n日時: {time}({zone})\n\n予約の内容は、次のページで確認できます。\n{link}\n"
+        ),
+        Locale::En => format!(
+            "Dear {name},\n\n{first}\n\nSite: {place}\nSeat: {seat}\nTime: {time} ({zone})\n\nSee the booking on this page:\n{link}\n"
+        ),
+    };
+    let (to, subject) = (person.email, format!("{subject}: {place} {time}"));
+    Ok(Some(Mail { to, subject, text }))
+}
+
+/// `2026年11月20日(金) 10:00–12:00`; the second date too where it is another one.
+fn span(during: Interval, zone: &TimeZone, locale: Locale) -> anyhow::Result<String> {
+    let local = |ms| jiff::Timestamp::from_millisecond(ms).map(|at| at.to_zoned(zone.clone()));
+    let (start, end) = (local(during.start.0)?, local(during.end.0)?);
+    let (day, from, mut until) = (date(&start, locale), clock(&start), clock(&end));
+    if start.date() != end.date() {
+        until = format!("{} {until}", date(&end, locale));
+    }
+    Ok(format!("{day} {from}–{until}"))
+}
+
+fn date(at: &Zoned, locale: Locale) -> String {
+    let day = usize::from(at.weekday().to_monday_zero_offset().unsigned_abs());
+    match locale {
+        Locale::Ja => {
+            let day = ["月", "火", "水", "木", "金", "土", "日"][day];
+            format!("{}年{}月{}日({day})", at.year(), at.month(), at.day())
+        }
+        Locale::En => at.strftime("%A %-d %B %Y").to_string(),
+    }
+}
+
+fn clock(at: &Zoned) -> String {
+    let format = if at.second() == 0 { "%H:%M" } else { "%T" };
+    at.strftime(format).to_string()
+}
