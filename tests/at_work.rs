@@ -53,6 +53,11 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts it. What it keeps lies in `keep`; what it prints, in files beside.
     pub(crate) fn start(keep: &Path, name: &str, arguments: &[&str]) -> Self {
+        Self::sim(keep, name, "demo", arguments)
+    }
+
+    /// Another of the simulator's commands in the same way.
+    pub(crate) fn sim(keep: &Path, name: &str, what: &str, arguments: &[&str]) -> Self {
         let beside = keep.parent().unwrap();
         let (out, err) = (
             beside.join(format!("{name}.out")),
@@ -60,7 +65,7 @@ impl Demo {
         );
         let mut command = tied::command(programs().dir().join("sekisho-sim")).unwrap();
         command
-            .arg("demo")
+            .arg(what)
             .args(arguments)
             .arg("--keep")
             .arg(keep)
@@ -79,9 +84,10 @@ impl Demo {
 
     /// Ctrl-C in a terminal: the whole foreground process group gets SIGINT.
     pub(crate) fn ctrl_c(&self) {
-        let group = format!("-{}", self.child.id());
-        let sent = Command::new("kill").args(["-INT", "--", &group]).status();
-        assert!(sent.unwrap().success());
+        let group = self.child.id().to_string();
+        let mut kill = Command::new("sh");
+        kill.args(["-c", "kill -INT \"-$1\"", "sh", &group]);
+        assert!(kill.status().unwrap().success());
     }
 
     pub(crate) fn stdout(&self) -> String {

@@ -15,7 +15,7 @@ use crate::repack::{Files, edit_manifest, leaves, manifest, pack, relist, set_le
 /// A day lasts some forty seconds; this much on a busy machine.
 const DAY: Duration = Duration::from_secs(150);
 /// From the start to the first door that opens.
-const MORNING: Duration = Duration::from_secs(60);
+const MORNING: Duration = Duration::from_mins(1);
 
 #[test]
 fn two_days_side_by_side_hold_and_their_evidence_bears_no_change() {
@@ -234,6 +234,7 @@ impl Evidence {
     }
 
     fn bears_no_change(&self) {
+        type Edit = fn(&mut Vec<Vec<u8>>);
         let raw = self.bundle.with_file_name("raw.evb");
         let mut bytes = fs::read(&self.bundle).unwrap();
         let at = bytes.len() / 2;
@@ -241,7 +242,6 @@ impl Evidence {
         fs::write(&raw, bytes).unwrap();
         self.fails(&raw, "V01");
 
-        type Edit = fn(&mut Vec<Vec<u8>>);
         let edits: [(&str, Edit); 4] = [
             ("byte", |rows| {
                 let at = rows[9].len() / 2;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sekisho_certs::Purpose;
 use sekisho_domain::evidence::trust::TrustPolicy;
+use sekisho_domain::refusal::Code;
 use sekisho_domain::wire::body::LogCut;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::signed::{open_for, seal_for};
@@ -18,13 +19,14 @@ use sekisho_server::flows::apply_birth::apply_birth;
 use sekisho_server::flows::export_bundle::{Report, export_bundle};
 use sekisho_server::flows::publish_tiles::{dir, publish_tiles};
 use sekisho_server::flows::record_seal::record_seal;
-use sekisho_server::flows::start_fence::start_fence;
+use sekisho_server::flows::start_export::start_export;
+use sekisho_server::flows::start_fence::{lock, sign_alone, start_fence};
 use sekisho_server::jobs::{gateways, sequencer};
 use sekisho_server::store::{Scope, events};
 use sekisho_tests::app::{START, TestApp};
 use sekisho_tests::ok;
 use sekisho_tests::sealer::{Sealer, event, publish};
-use sekisho_tests::world::World;
+use sekisho_tests::world::{World, refused};
 use sekisho_verify::{Options, Verdict, verify};
 use tokio_util::sync::CancellationToken;
 
@@ -198,6 +200,12 @@ async fn files_of_a_log_are_made_again_and_guard_the_start() {
     );
     ok!(start_fence(app));
 
+    // Who exports signs only where no server does.
+    let server = lock(&app.config).unwrap();
+    assert!(server.is_some() && ok!(sign_alone(app)).is_none());
+    drop(server);
+    assert!(ok!(sign_alone(app)).is_some());
+
     std::fs::remove_dir_all(&dir).unwrap();
     assert!(ok!(publish_tiles(app, log.id)), "made again");
     ok!(start_fence(app));
@@ -220,6 +228,66 @@ async fn files_of_a_log_are_made_again_and_guard_the_start() {
             .unwrap();
     }
     tx.commit().await.unwrap();
-    let error = start_fence(app).await.unwrap_err().to_string();
-    assert!(error.contains("restored backup?"), "{error}");
+    for error in [
+        start_fence(app).await.unwrap_err(),
+        sign_alone(app).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("restored backup?"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_site_is_exported_once_at_a_time() {
+    for test in TestApp::on_both().await {
+        let world = World::on(&test.app).await;
+        let (app, actor, site) = (&test.app, Actor::system(), world.site.id);
+        ok!(start_export(app, &actor, site, None));
+        assert_eq!(
+            refused(start_export(app, &actor, site, None).await),
+            Code::TooManyRequests
+        );
+        // One whose process died does not block for ever.
+        test.clock.advance_ms(11 * 60_000);
+        ok!(start_export(app, &actor, site, None));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_missing_stops_the_start_and_is_not_replaced() {
+    let test = TestApp::sqlite().await;
+    World::on(&test.app).await;
+    let app = &test.app;
+    let dir = app.config.data_dir.join("keys");
+    let files = || {
+        let entries = std::fs::read_dir(&dir).unwrap();
+        let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    // As after a restart.
+    let again = || {
+        let (clock, mailer) = (test.clock.clone(), test.mailbox.clone());
+        App::new(
+            app.config.clone(),
+            app.db.clone(),
+            clock,
+            app.rng.clone(),
+            mailer,
+        )
+        .unwrap()
+    };
+    ok!(start_fence(&again()));
+    let names = files();
+    assert!(names.len() >= 8, "{names:?}");
+    for name in &names {
+        let (path, away) = (dir.join(name), test.dir.path().join("away"));
+        std::fs::rename(&path, &away).unwrap();
+        let rest = files();
+        let outcome = start_fence(&again()).await;
+        // The keyring's key may lie offline.
+        let offline = name.to_string_lossy().starts_with("keyring.");
+        assert_eq!(outcome.is_ok(), offline, "{name:?}: {outcome:?}");
+        assert_eq!(files(), rest);
+        std::fs::rename(&away, &path).unwrap();
+    }
 }

@@ -5,6 +5,7 @@ use sekisho_domain::authority::Role;
 use sekisho_domain::booking::AllocationState;
 use sekisho_domain::refusal::Code;
 use sekisho_domain::wire::code::EventCode;
+use sekisho_server::app::App;
 use sekisho_server::flows::FlowError;
 use sekisho_server::flows::book_seat::{BookSeat, book_seat};
 use sekisho_server::flows::cancel_booking::cancel_booking;
@@ -13,7 +14,7 @@ use sekisho_server::flows::create_person::{CreatePerson, create_person};
 use sekisho_server::flows::create_site::{CreateSite, create_site};
 use sekisho_server::flows::grant_site_access::{GrantSiteAccess, grant_site_access};
 use sekisho_server::flows::suspend_person::suspend_person;
-use sekisho_server::store::organisations::OrganisationKind;
+use sekisho_server::store::organisations::{Organisation, OrganisationKind};
 use sekisho_server::store::people::Locale;
 use sekisho_server::store::{Scope, people};
 use sekisho_tests::app::{HOUR, START, TestApp};
@@ -228,24 +229,16 @@ async fn the_directory_refuses_what_makes_no_sense_or_is_not_allowed() {
             ),
             Code::NotFound
         );
-        let made = create_person(app, &owner, want("first@company.example", Role::Manager))
-            .await
-            .unwrap();
-        let mut tx = app.db.read().await.unwrap();
-        assert_eq!(
-            people::memberships(&mut tx, ALL, made.id).await.unwrap()[0].role,
-            Role::Manager
-        );
-        drop(tx);
-
         let organisation = |kind| CreateOrganisation {
             name: "新".to_owned(),
             kind,
             owner: None,
         };
-        create_organisation(app, &owner, organisation(OrganisationKind::Company))
+        let fresh = create_organisation(app, &owner, organisation(OrganisationKind::Company))
             .await
-            .unwrap();
+            .unwrap()
+            .organisation;
+        an_operator_sets_a_company_up_and_is_not_its_master(app, &world, &fresh).await;
         assert_eq!(
             refused(
                 create_organisation(app, &owner, organisation(OrganisationKind::Operator)).await
@@ -323,5 +316,55 @@ async fn the_directory_refuses_what_makes_no_sense_or_is_not_allowed() {
             refused(grant_site_access(app, &owner, reversed).await),
             Code::IntervalEmpty
         );
+    }
+}
+
+/// Opening a site to an organisation takes nobody's consent, so it gives no power over that organisation's people.
+async fn an_operator_sets_a_company_up_and_is_not_its_master(
+    app: &App,
+    world: &World,
+    fresh: &Organisation,
+) {
+    let owner = acting(&world.owner, Role::Owner);
+    for organisation in [fresh, &world.stranger] {
+        let access = GrantSiteAccess {
+            site: world.site.id,
+            company: organisation.id,
+            from: START,
+            until: None,
+        };
+        grant_site_access(app, &owner, access).await.unwrap();
+    }
+    let want = |organisation: &Organisation, email: &str, role| CreatePerson {
+        organisation: organisation.id,
+        name: "佐藤".to_owned(),
+        email: email.to_owned(),
+        locale: Locale::En,
+        role,
+    };
+    for (email, role) in [
+        ("second@new.example", Role::Manager),
+        ("first@new.example", Role::Owner),
+    ] {
+        let made = create_person(app, &owner, want(fresh, email, role))
+            .await
+            .unwrap();
+        let mut tx = app.db.read().await.unwrap();
+        assert_eq!(
+            people::memberships(&mut tx, ALL, made.id).await.unwrap()[0].role,
+            role
+        );
+    }
+    for organisation in [fresh, &world.company, &world.stranger] {
+        for role in [Role::Member, Role::Owner] {
+            assert_eq!(
+                refused(
+                    create_person(app, &owner, want(organisation, "mole@x.example", role)).await
+                ),
+                Code::NotAllowed,
+                "{role:?} of {}",
+                organisation.name
+            );
+        }
     }
 }

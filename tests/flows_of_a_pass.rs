@@ -117,6 +117,10 @@ async fn a_printed_pass_is_a_text_that_a_gateway_reads() {
             panic!("not a static pass")
         };
         assert_eq!(claims.pass, issued.pass.id);
+        // One booking lets one person in: another print ends the one before.
+        let again = issue_pass(app, &member, printed).await.unwrap();
+        assert_eq!(pass_state(&test, issued.pass.id).await, PassState::Revoked);
+        assert_eq!(pass_state(&test, again.pass.id).await, PassState::Active);
         test.clock.advance_ms(3 * HOUR + 900_000);
         assert_eq!(
             refused(issue_pass(app, &member, printed).await),

@@ -1,11 +1,17 @@
 //! The pages as a browser without script sees them.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use sekisho_domain::authority::Role;
 use sekisho_domain::crypto::Digest;
+use sekisho_server::app::Live;
+use sekisho_server::flows::Actor;
 use sekisho_server::flows::book_seat::{BookSeat, book_seat};
 use sekisho_server::flows::create_setup_link::create_setup_link;
+use sekisho_server::flows::create_token::{CreateToken, create_token};
 use sekisho_server::flows::request_sign_in::sign_in_link_for;
+use sekisho_server::flows::revoke_token::revoke_token;
 use sekisho_server::store::people::Person;
 use sekisho_tests::web::{Answer, Web};
 use sekisho_tests::world::{World, acting, span};
@@ -276,6 +282,44 @@ async fn a_link_signs_in_once_and_only_by_its_button() {
     );
 }
 
+/// A live page outlives the request that began it, but not the token that it began with.
+#[tokio::test]
+async fn a_live_page_ends_with_its_token() {
+    let it = Site::new().await;
+    let (app, world) = (&it.web.test.app, &it.world);
+    let want = CreateToken {
+        organisation: world.operator.id,
+        name: "screen".to_owned(),
+        role: Role::Manager,
+        days: 1,
+    };
+    let made = create_token(app, &Actor::system(), want).await.unwrap();
+    let path = format!("/sites/{}/today/events", world.site.id);
+    let watched = it.web.get(&path).token(&made.secret).send();
+    let revoked = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        revoke_token(app, &Actor::system(), made.token.id)
+            .await
+            .unwrap();
+        app.live
+            .send(Live {
+                site: world.site.id,
+            })
+            .unwrap();
+    };
+    let (answer, ()) = tokio::time::timeout(Duration::from_secs(10), async {
+        tokio::join!(watched, revoked)
+    })
+    .await
+    .expect("the stream ends");
+    assert_eq!(
+        answer.text.matches("event: live").count(),
+        1,
+        "{}",
+        answer.text
+    );
+}
+
 #[tokio::test]
 async fn unknown_addresses_are_answered_like_known_ones() {
     let it = Site::new().await;
@@ -292,7 +336,7 @@ async fn unknown_addresses_are_answered_like_known_ones() {
     for _ in 0..10 {
         ask("member@company.example").await;
     }
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(it.web.test.mailbox.0.lock().unwrap().len(), 5);
 }
 
@@ -403,10 +447,10 @@ fn vendored_files_are_unmodified() {
         );
         listed += 1;
     }
-    let count = |dir: std::path::PathBuf| std::fs::read_dir(dir).unwrap().count();
+    let count = |name: &str| std::fs::read_dir(dir.join(name)).unwrap().count();
     assert_eq!(
         listed,
-        count(dir.join("digital-agency-tokens")),
+        count("digital-agency-tokens") + count("qr"),
         "every file is in the list"
     );
 }

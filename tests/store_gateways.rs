@@ -380,6 +380,8 @@ async fn snapshots_commands_and_the_rest() {
             Some(4)
         );
 
+        orders_for_doors(&mut tx, own, &command).await;
+
         let server = ok!(installation::server_id(&mut tx, [5; 16], START));
         assert_eq!(
             ok!(installation::server_id(&mut tx, [6; 16], START)),
@@ -437,4 +439,34 @@ async fn snapshots_commands_and_the_rest() {
         assert_eq!(ok!(exports::list(&mut tx, own, site, 9)).len(), 1);
         tx.commit().await.unwrap();
     }
+}
+
+/// What a gateway's record says about an order for a door, where its answer was lost; a cut is only ever answered.
+async fn orders_for_doors(tx: &mut Tx, own: Scope, cut: &StoredCommand) {
+    let executed = Outcome::Executed;
+    assert!(ok!(commands::for_door(tx, own, cut.id)).is_none());
+    assert_eq!(
+        ok!(commands::set_recorded(tx, GATEWAY, cut.id, executed, START)),
+        0
+    );
+    let unlock = StoredCommand {
+        id: CommandId([2; 16]),
+        kind: "unlock",
+        ..cut.clone()
+    };
+    ok!(commands::insert(tx, &unlock));
+    let waits = ok!(commands::for_door(tx, own, unlock.id)).unwrap();
+    assert_eq!(
+        (waits.sent, waits.outcome, waits.not_after),
+        (false, None, unlock.not_after)
+    );
+    for changed in [1, 0] {
+        let set = commands::set_recorded(tx, GATEWAY, unlock.id, executed, START);
+        assert_eq!(ok!(set), changed, "the first word counts");
+    }
+    let told = ok!(commands::for_door(tx, own, unlock.id)).unwrap();
+    assert_eq!(
+        (told.outcome, told.answered_at),
+        (Some(executed), Some(START))
+    );
 }

@@ -55,6 +55,18 @@ async fn organisations_and_people() {
         people::insert_membership(&mut tx, own, &membership)
             .await
             .unwrap();
+        // An auditor there is no owner.
+        assert!(!people::has_owner(&mut tx, organisation.id).await.unwrap());
+        let owner = Membership {
+            id: MembershipId([8; 16]),
+            person: second.id,
+            role: Role::Owner,
+            ..membership.clone()
+        };
+        people::insert_membership(&mut tx, own, &owner)
+            .await
+            .unwrap();
+        assert!(people::has_owner(&mut tx, organisation.id).await.unwrap());
         assert_eq!(
             people::memberships(&mut tx, own, first.id).await.unwrap(),
             [membership]

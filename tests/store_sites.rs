@@ -1,6 +1,7 @@
 //! Every store function of sites, and the outbox, on both engines.
 #![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
+use sekisho_domain::access::Mode;
 use sekisho_domain::booking::OpeningHours;
 use sekisho_domain::ids::{
     DoorId, OrganisationId, OutboxId, PassId, SeatId, SiteId, SubjectId, ZoneId,
@@ -111,6 +112,8 @@ async fn sites_and_what_is_in_them() {
             min_assurance: 3,
             unlock_ms: 60_000,
             created_at: START,
+            mode: Mode::Normal,
+            mode_since: None,
         };
         doors::insert(&mut tx, own, &door).await.unwrap();
         let inner = Door {
@@ -127,6 +130,16 @@ async fn sites_and_what_is_in_them() {
             doors::list(&mut tx, own, site.id).await.unwrap(),
             [door, inner]
         );
+        let shut = doors::set_mode(&mut tx, site.id, DoorId([2; 16]), Mode::Lockdown, START);
+        assert_eq!(shut.await.unwrap(), 1);
+        let shut = doors::set_mode(&mut tx, site.id, DoorId([2; 16]), Mode::Blocked, START);
+        assert_eq!(shut.await.unwrap(), 1);
+        let nowhere = doors::set_mode(&mut tx, site.id, DoorId([9; 16]), Mode::Lockdown, START);
+        assert_eq!(nowhere.await.unwrap(), 0);
+        let seen = doors::get(&mut tx, own, DoorId([2; 16])).await.unwrap();
+        let seen = seen.unwrap();
+        assert_eq!((seen.mode, seen.mode_since), (Mode::Blocked, Some(START)));
+        assert_eq!(doors::forget_modes(&mut tx, site.id).await.unwrap(), 1);
         let seat = Seat {
             id: SeatId([1; 16]),
             site: site.id,
@@ -249,7 +262,8 @@ async fn revocations_and_the_outbox() {
         outbox::push(&mut tx, id, "mail.test", "{}", at(1))
             .await
             .unwrap();
-        outbox::failed(&mut tx, id).await.unwrap();
+        assert!(outbox::claim(&mut tx, id, 0).await.unwrap());
+        assert!(!outbox::claim(&mut tx, id, 0).await.unwrap());
         let waiting = outbox::waiting(&mut tx, 1000).await.unwrap();
         assert_eq!(waiting.len(), earlier + 1);
         let last = waiting.last().unwrap();

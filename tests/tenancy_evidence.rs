@@ -1,14 +1,19 @@
 //! The evidence of one operator does not exist to another tenant.
 #![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
-use sekisho_domain::ids::EventId;
+use sekisho_domain::cbor;
+use sekisho_domain::ids::{CommandId, EventId};
 use sekisho_domain::wire::body::{DeviceEnrolled, DeviceKind};
 use sekisho_domain::wire::code::EventCode;
+use sekisho_domain::wire::uplink::Order;
 use sekisho_server::flows::export_bundle::export_bundle;
 use sekisho_server::flows::record_seal::record_seal;
+use sekisho_server::store::commands::StoredCommand;
 use sekisho_server::store::exports::Export;
 use sekisho_server::store::presence::Presence;
-use sekisho_server::store::{Scope, devices, events, exports, gateways, log, presence, streams};
+use sekisho_server::store::{
+    Scope, commands, devices, events, exports, gateways, log, presence, streams,
+};
 use sekisho_tests::app::{START, TestApp};
 use sekisho_tests::ok;
 use sekisho_tests::sealer::{Sealer, event, publish};
@@ -87,6 +92,18 @@ async fn evidence_of_another_operator_does_not_exist() {
         assert!(ok!(exports::get(&mut tx, own, export.id)).is_some());
         assert!(ok!(exports::get(&mut tx, foreign, export.id)).is_none());
         assert!(ok!(exports::list(&mut tx, foreign, site, 9)).is_empty());
+        let order = Order::Unlock(world.front.id, "荷物".to_owned());
+        let command = StoredCommand {
+            id: CommandId([1; 16]),
+            gateway: sealer.gateway,
+            kind: "unlock",
+            order: cbor::encode(&order),
+            issued_at: START,
+            not_after: START.plus_ms(10),
+        };
+        ok!(commands::insert(&mut tx, &command));
+        assert!(ok!(commands::for_door(&mut tx, own, command.id)).is_some());
+        assert!(ok!(commands::for_door(&mut tx, foreign, command.id)).is_none());
         tx.commit().await.unwrap();
 
         let out = test.dir.path().join("stolen.evb");

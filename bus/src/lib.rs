@@ -31,6 +31,7 @@ mod tests;
 pub mod tied;
 
 pub use acl::Acl;
+pub use broker::find_program;
 pub use broker::{Broker, BrokerConfig, BrokerError, BrokerTls, Sessions};
 pub use client::{
     AckToken, Client, ClientConfig, Delivery, Event, Message, PublishError, Published, Retry, Why,

@@ -192,6 +192,8 @@ actions! {
     ReadPresence "presence.read" own ALL same NOBODY operated RUNS accessible NOBODY;
     /// Release a door from afar; itself recorded, with a reason.
     UnlockDoor "door.unlock" own NOBODY same NOBODY operated RUNS accessible NOBODY;
+    /// Put a door into a mode from afar; itself recorded, with a reason.
+    SetDoorMode "door.mode" own NOBODY same NOBODY operated RUNS accessible NOBODY;
     /// Export the evidence of a site.
     ExportEvidence "evidence.export" own NOBODY same NOBODY operated READS accessible NOBODY;
     /// List tokens; secrets are never shown again.

@@ -113,6 +113,7 @@ codes! {
     VersionMismatch "version_mismatch" 412 "ほかの人が先に変更しました。読み込み直してください。" "Somebody changed this first; load it again.";
     UnknownTimeZone "unknown_time_zone" 422 "時間帯の名前が正しくありません。" "This is not the name of a time zone.";
     AlreadySetUp "already_set_up" 409 "初期設定はすでに終わっています。" "The first set-up is already done.";
+    SiteHeld "site_held" 409 "復元後の確認が終わっていないため、この施設では新しい権限を発行できません。" "Nothing is signed or granted at this site: this server was restored from a backup that is not confirmed to be the newest.";
     GatewayUnreachable "gateway_unreachable" 409 "ゲートウェイと通信できません。" "The gateway cannot be reached.";
     MethodNotAllowed "method_not_allowed" 405 "この操作はできません。" "This cannot be done here.";
     BodyTooLarge "body_too_large" 413 "送信された内容が大きすぎます。" "That is more than is accepted here.";

@@ -15,6 +15,7 @@
 pub mod ambient;
 pub mod api;
 pub mod boot;
+pub mod chaos;
 pub mod demo;
 #[cfg(test)]
 mod device_tests;

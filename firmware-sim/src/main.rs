@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use sekisho_sim::chaos::{self, Engine, State};
 use sekisho_sim::demo::{self, Options};
 use sekisho_sim::programs::Programs;
 use sekisho_sim::summary::Summary;
@@ -21,6 +22,7 @@ Examples:
   sekisho-sim demo --once --json          play one scripted day; the last line of stdout is its summary
   sekisho-sim demo --once --json --seed 7 play that day again
   sekisho-sim demo --once --seeds 5       play five days, one after the other
+  sekisho-sim chaos --faults 50 --seed 1  let fifty things go wrong and judge what became of it
 
 Exit codes:
   0  every expectation held, or the demonstration was stopped
@@ -40,6 +42,39 @@ enum Command {
     /// Boot a whole site: uplink broker, server, gateway, site bus, devices, people
     #[command(after_help = EXAMPLES)]
     Demo(Demo),
+    /// Let seeded faults happen to a busy site and compare everything with a reference
+    #[command(after_help = EXAMPLES)]
+    Chaos(Chaos),
+}
+
+#[derive(Args)]
+struct Chaos {
+    /// How many faults
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        conflicts_with = "resume"
+    )]
+    faults: u64,
+    /// Seed of people and faults; without it one is drawn and printed
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    seed: Option<u64>,
+    /// What the server keeps its data in
+    #[arg(long, value_enum, default_value_t = Engine::Sqlite, conflicts_with = "resume")]
+    engine: Engine,
+    /// Go on with the run whose directory this is
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
+    /// Print the score sheet as one JSON line, the last of stdout
+    #[arg(long)]
+    json: bool,
+    /// Where sekisho, sekisho-gateway and sekisho-verify are [default: beside this program]
+    #[arg(long, value_name = "DIR")]
+    bin_dir: Option<PathBuf>,
+    /// Where runs keep their files, and what remains of them
+    #[arg(long, value_name = "DIR", default_value = "var/chaos")]
+    keep: PathBuf,
 }
 
 #[derive(Args)]
@@ -66,7 +101,7 @@ struct Demo {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Demo(demo) = Cli::parse().command;
+    let command = Cli::parse().command;
     let filter = tracing_subscriber::EnvFilter::new("warn,sekisho_sim=info");
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -74,7 +109,11 @@ async fn main() -> ExitCode {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_target(false)
         .init();
-    match run(demo).await {
+    let result = match command {
+        Command::Demo(demo) => run(demo).await,
+        Command::Chaos(chaos) => rage(chaos).await,
+    };
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("sekisho-sim: {error:#}");
@@ -107,6 +146,44 @@ async fn run(demo: Demo) -> anyhow::Result<ExitCode> {
         all_ok &= tell(&demo, seed, played)?;
     }
     Ok(if all_ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn rage(asked: Chaos) -> anyhow::Result<ExitCode> {
+    let options = Options {
+        programs: Programs::find(asked.bin_dir.as_deref())?,
+        keep: asked.keep,
+    };
+    let (state, dir) = if let Some(dir) = asked.resume {
+        (State::load(&dir)?, dir)
+    } else {
+        let seed = asked
+            .seed
+            .unwrap_or_else(|| u64::from(u16::from_le_bytes(ambient::random())));
+        let dir = chaos::directory(&options.keep, seed, asked.engine)?;
+        (State::new(seed, asked.engine, asked.faults), dir)
+    };
+    let state = tokio::select! {
+        state = chaos::run(&options, state, &dir) => state?,
+        stopped = asked_to_stop() => {
+            stopped?;
+            eprintln!("go on with: sekisho-sim chaos --resume {}", dir.display());
+            return Ok(ExitCode::from(130));
+        }
+    };
+    for line in &state.total().wrong {
+        eprintln!("NOT OK {line}");
+    }
+    let sheet = state.sheet(&dir);
+    if asked.json {
+        println!("{sheet}");
+    } else {
+        println!("{sheet:#}");
+    }
+    Ok(if state.is_ok() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

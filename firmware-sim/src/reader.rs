@@ -53,13 +53,16 @@ pub enum NoAnswer {
 
 struct Shared {
     boot: Bytes8,
-    beat: watch::Sender<Option<Bytes8>>,
+    /// The gateway's last beat, and when it was heard.
+    beat: watch::Sender<Option<(Bytes8, Instant)>>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     n: u64,
+    twice: bool,
+    late: Duration,
     waiting: HashMap<u64, oneshot::Sender<Answer>>,
 }
 
@@ -96,6 +99,21 @@ impl Reader {
         self.ask(n, text).await
     }
 
+    /// Sends every read twice from now on (true), as a line does that repeats what it carries.
+    pub fn twice(&self, twice: bool) {
+        self.shared.state().twice = twice;
+    }
+
+    /// Reads leave this much after they were made, with the beat that was heard then.
+    pub fn late(&self, late: Duration) {
+        self.shared.state().late = late;
+    }
+
+    /// How long ago a beat of the gateway was heard.
+    pub fn heard_ago(&self) -> Option<Duration> {
+        self.shared.beat.borrow().map(|(_, at)| at.elapsed())
+    }
+
     /// Waits until a fresh beat of the gateway is heard.
     pub async fn ready(&self, within: Duration) -> bool {
         let mut beat = self.shared.beat.subscribe();
@@ -111,7 +129,7 @@ impl Reader {
         let (sent, mut heard) = (Instant::now(), false);
         let result = loop {
             let quote = *self.shared.beat.borrow();
-            if let Some(quote) = quote {
+            if let Some((quote, _)) = quote {
                 heard = true;
                 let read = Read {
                     version: VERSION,
@@ -121,8 +139,13 @@ impl Reader {
                     quote,
                 };
                 // The answer can be faster than the broker's acknowledgement; neither waits for the other.
-                let link = self.link.clone();
-                tokio::spawn(async move { link.send(Leg::Read, &read).await });
+                let (link, (copies, late)) = (self.link.clone(), self.shared.weather());
+                tokio::spawn(async move {
+                    tokio::time::sleep(late).await;
+                    for _ in 0..copies {
+                        link.send(Leg::Read, &read).await;
+                    }
+                });
             }
             match tokio::time::timeout(RESEND, &mut answer).await {
                 Ok(Ok(answer)) => break Ok(Shown { n, sent, answer }),
@@ -154,6 +177,12 @@ impl Shared {
         state.n
     }
 
+    /// How often a read is sent, and how late.
+    fn weather(&self) -> (usize, Duration) {
+        let state = self.state();
+        (1 + usize::from(state.twice), state.late)
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -180,7 +209,7 @@ async fn listen(shared: Arc<Shared>, mut inbound: mpsc::Receiver<Inbound>) {
         match message.leg {
             Leg::DownBeat => {
                 if let Ok(beat) = cbor::decode::<GatewayBeat>(&message.payload, MESSAGE_MAX) {
-                    shared.beat.send_replace(Some(beat.beat));
+                    shared.beat.send_replace(Some((beat.beat, Instant::now())));
                 }
             }
             Leg::Answer => match cbor::decode::<Answer>(&message.payload, MESSAGE_MAX) {

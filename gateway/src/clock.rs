@@ -14,6 +14,10 @@ const AGREES_MS: u64 = 1_000;
 /// A confirmation holds this long, ms.
 const SYNCED_FOR_MS: u64 = 120_000;
 
+/// A statement of the server that comes later than this, by our clock, was held up on its way, ms. Below it the difference
+/// may be the clock's own.
+const LATE_MS: i64 = 120_000;
+
 /// Drift of an ordinary quartz, parts per million.
 const DRIFT_PPM: u64 = 20;
 
@@ -24,8 +28,9 @@ pub struct ClockKeeper {
     floor: Option<Timestamp>,
     /// What errors are counted from: the last statement of the server, or the start.
     base: Base,
-    /// Last freshness that matched: wall time, and monotonic time if it was in this run.
-    fresh: Option<(Timestamp, Option<u64>)>,
+    /// Last freshness that matched: wall time, and if it was in this run, monotonic time (before the start when it was
+    /// held up for long).
+    fresh: Option<(Timestamp, Option<i64>)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,19 +78,30 @@ impl ClockKeeper {
         refuted
     }
 
-    /// The server named exactly what is held here.
-    pub fn matched(&mut self, wall: Timestamp, mono_ms: u64) {
-        self.fresh = Some((wall, Some(mono_ms)));
+    /// The server named, at `said_at` by its clock, exactly what is held here. What was held up on its way is as old as it is:
+    /// otherwise whoever holds the line could let one statement a day through. Returns since when knowledge is fresh.
+    pub fn matched(&mut self, said_at: Timestamp, wall: Timestamp, mono_ms: u64) -> Timestamp {
+        let late_ms = Some(wall.since_ms(said_at))
+            .filter(|late_ms| *late_ms > LATE_MS)
+            .unwrap_or(0);
+        let since = wall.plus_ms(-late_ms);
+        let mono_at = i64::try_from(mono_ms).unwrap_or(i64::MAX) - late_ms;
+        self.fresh = Some((since, Some(mono_at)));
+        since
     }
 
     /// Age of the last match, s; `None` when there never was one.
     pub fn stale_s(&self, wall: Timestamp, mono_ms: u64) -> Option<u32> {
         let (at, mono_at) = self.fresh?;
-        let age_ms = match mono_at {
-            Some(mono_at) => mono_ms.saturating_sub(mono_at),
-            None => u64::try_from(wall.since_ms(at)).unwrap_or(0),
+        let mono_ms = i64::try_from(mono_ms).unwrap_or(i64::MAX);
+        let age_ms = if let Some(mono_at) = mono_at {
+            mono_ms.saturating_sub(mono_at)
+        } else {
+            // A clock that was set back makes nothing young: the floor has passed, and then this run.
+            let passed = self.floor.map_or(wall, |floor| floor.plus_ms(mono_ms));
+            wall.max(passed).since_ms(at)
         };
-        Some(u32::try_from(age_ms / 1000).unwrap_or(u32::MAX))
+        Some(u32::try_from(age_ms.max(0) / 1000).unwrap_or(u32::MAX))
     }
 
     /// A reading of the clock for a record or a decision; above `err_max_ms` it is untrusted.
@@ -193,10 +209,37 @@ mod tests {
     fn age_runs_on_the_monotonic_clock_and_by_wall_time_across_restarts() {
         let mut keeper = ClockKeeper::new(None, None, at(0), 0);
         assert_eq!(keeper.stale_s(at(0), 0), None);
-        keeper.matched(at(0), 0);
+        keeper.matched(at(0), at(0), 0);
         assert_eq!(keeper.stale_s(at(-3_600_000), 90_000), Some(90));
         let restarted = ClockKeeper::new(None, Some(at(0)), at(60_000), 5);
         assert_eq!(restarted.stale_s(at(60_000), 5), Some(60));
         assert_eq!(restarted.stale_s(at(-60_000), 5), Some(0), "never negative");
+        let floor = Some(at(86_400_000));
+        let set_back = ClockKeeper::new(floor, Some(at(0)), at(-3_600_000), 5);
+        assert_eq!(
+            set_back.stale_s(at(-3_600_000), 10_000),
+            Some(86_410),
+            "a clock that was set back makes nothing young"
+        );
+    }
+
+    #[test]
+    fn a_statement_that_was_held_up_is_as_old_as_it_is() {
+        let mut keeper = ClockKeeper::new(None, None, at(0), 0);
+        let day = 86_400_000;
+        assert_eq!(
+            keeper.matched(at(-100_000), at(0), 5),
+            at(0),
+            "a small difference"
+        );
+        assert_eq!(keeper.stale_s(at(0), 5), Some(0));
+        assert_eq!(keeper.matched(at(-3 * day), at(0), 5), at(-3 * day));
+        assert_eq!(keeper.stale_s(at(0), 5), Some(3 * 86_400));
+        assert_eq!(
+            keeper.matched(at(day), at(0), 5),
+            at(0),
+            "a server ahead of us"
+        );
+        assert_eq!(keeper.stale_s(at(0), 10_005), Some(10));
     }
 }

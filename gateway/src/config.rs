@@ -68,11 +68,16 @@ impl Default for SiteBus {
 pub struct Journal {
     /// Most MiB of unacknowledged seals before entries are refused.
     pub max_mib: u64,
+    /// The same in KiB, for boxes with little storage; counts instead of `max_mib`.
+    pub max_kib: Option<u64>,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { max_mib: 256 }
+        Self {
+            max_mib: 256,
+            max_kib: None,
+        }
     }
 }
 
@@ -155,6 +160,13 @@ impl Config {
                 "give 1 to 1048576 MiB",
             );
         }
+        if let Some(kib) = config
+            .journal
+            .max_kib
+            .filter(|kib| !(8..=1_048_576).contains(kib))
+        {
+            return wrong("journal.max_kib", &kib, "give 8 to 1048576 KiB");
+        }
         Ok(config)
     }
 
@@ -185,6 +197,8 @@ host = \"127.0.0.1\"
 [journal]
 # Evidence that the server has not acknowledged may take this much; above it, entries are refused (exits never are).
 max_mib = 256
+# The same in KiB, for boxes with little storage; it counts instead of max_mib.
+# max_kib = 65536
 "
         )
     }
@@ -193,7 +207,8 @@ max_mib = 256
 impl Journal {
     /// In bytes.
     pub fn max_bytes(self) -> u64 {
-        self.max_mib << 20
+        self.max_kib
+            .map_or(self.max_mib << 20, |max_kib| max_kib << 10)
     }
 }
 

@@ -123,7 +123,7 @@ pub async fn enrol(
         );
     }
     home.create()?;
-    let seal_key = home.seal_key()?;
+    let seal_key = home.make_seal_key()?;
     home.site_bus_root()?;
     let request = csr_of(home)?;
     let answer = call(server, code, &request, &seal_key).await?;
@@ -173,9 +173,11 @@ async fn call(
     };
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured((*tls::client_pinned(code.fingerprint)?).clone())
+        // The code goes to the host that was named and to no other.
+        .redirect(reqwest::redirect::Policy::none())
         .timeout(std::time::Duration::from_secs(30))
         .build()?;
-    let response = client
+    let mut response = client
         .post(&url)
         .json(&body)
         .send()
@@ -184,13 +186,13 @@ async fn call(
             format!("cannot reach {url}, or its certificate is not the one in the code")
         })?;
     let status = response.status();
-    if response
-        .content_length()
-        .is_some_and(|length| length > ANSWER_MAX as u64)
-    {
-        bail!("{url} answered more than can be an answer");
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > ANSWER_MAX {
+            bail!("{url} answered more than can be an answer");
+        }
     }
-    let bytes = response.bytes().await?;
     if status.is_success() {
         return serde_json::from_slice(&bytes)
             .with_context(|| format!("{url} did not answer like a Sekisho server"));

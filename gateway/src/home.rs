@@ -70,9 +70,22 @@ impl Home {
         self.dir.join("uplink-root.crt")
     }
 
-    /// The key of this box's seals, made at the first call.
-    pub fn seal_key(&self) -> anyhow::Result<Arc<SigningKey>> {
+    /// The key of this box's seals, made at the first call: at enrolment.
+    pub fn make_seal_key(&self) -> anyhow::Result<Arc<SigningKey>> {
         let stored = Keystore::open(&self.dir.join("keys"))?.load_or_generate(Purpose::Seal)?;
+        Ok(Arc::new(stored.key))
+    }
+
+    /// The key of this box's seals. It is never remade: the server refuses the seals of a key that it was not told of.
+    pub fn seal_key(&self) -> anyhow::Result<Arc<SigningKey>> {
+        let dir = self.dir.join("keys");
+        let keys = Keystore::open(&dir)?.load(&Purpose::Seal)?;
+        let stored = keys.into_iter().next().with_context(|| {
+            format!(
+                "the seal key is missing in {}: put it back, or enrol anew in another directory",
+                dir.display()
+            )
+        })?;
         Ok(Arc::new(stored.key))
     }
 
@@ -117,5 +130,23 @@ impl Home {
                 Err(error).with_context(|| format!("cannot lock {}", path.display()))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_lost_seal_key_is_reported_and_not_remade() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::new(dir.path());
+        let made = home.make_seal_key().unwrap().verifying();
+        assert_eq!(home.seal_key().unwrap().verifying(), made);
+        std::fs::remove_dir_all(dir.path().join("keys")).unwrap();
+        let error = home.seal_key().map(drop).unwrap_err().to_string();
+        assert!(error.contains("seal key is missing"), "{error}");
+        assert!(home.seal_key().is_err(), "nor made by asking for it");
     }
 }

@@ -16,7 +16,7 @@ use crate::home::Home;
 use crate::site::Site;
 use crate::site_bus::SiteBus;
 use crate::status;
-use crate::store::{Journal, Limits, Store};
+use crate::store::{Journal, JournalError, Limits, Store};
 use crate::uplink::Uplink;
 
 /// How often what is no longer needed is thrown away.
@@ -41,7 +41,12 @@ pub async fn run(
 
     let (bus, bus_events) = SiteBus::start(&gateway, home, &config.site_bus)
         .await
-        .context("the site bus cannot start")?;
+        .with_context(|| {
+            format!(
+                "the site bus cannot start with site_bus.bind = \"{}\", site_bus.port = {}; change them or end what listens there",
+                config.site_bus.bind, config.site_bus.port
+            )
+        })?;
     let (uplink, uplink_events) = Uplink::start(
         &gateway,
         &bus,
@@ -81,9 +86,10 @@ pub async fn run(
     let store = gateway.store.clone();
     drop((gateway, bus));
     store.close().await;
-    recorded
-        .and(sealed)
-        .context("what was there could not be sealed")?;
+    if let Err(error) = recorded {
+        tracing::error!(%error, "the stop could not be recorded");
+    }
+    sealed.context("what was there could not be sealed")?;
     failed.map_or(Ok(()), Err)
 }
 
@@ -126,9 +132,16 @@ async fn started(gateway: &Gateway) -> anyhow::Result<()> {
             first,
         )
     };
-    gateway
+    match gateway
         .record_events([event].into_iter().chain(policy))
-        .await?;
+        .await
+    {
+        // Only receipts empty a full journal, so the box has to run for the sake of its uplink. Nobody enters meanwhile.
+        Err(error @ JournalError::Full(_)) => {
+            tracing::error!(%error, "the start could not be recorded");
+        }
+        recorded => drop(recorded?),
+    }
     Ok(())
 }
 
@@ -160,5 +173,22 @@ fn why(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Err
         Ok(Ok(())) => anyhow!("a part ended by itself"),
         Ok(Err(error)) => error,
         Err(error) => anyhow!("a part broke: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::tests::full_gateway;
+
+    #[tokio::test]
+    async fn a_full_journal_does_not_keep_the_box_from_starting() {
+        let dir = tempfile::tempdir().unwrap();
+        let gateway = full_gateway(dir.path()).await;
+        let stopping = gateway.site().event(EventCode::GatewayStopping);
+        let refused = gateway.record_events([stopping]).await;
+        assert!(matches!(refused, Err(JournalError::Full(_))));
+        started(&gateway).await.unwrap();
     }
 }

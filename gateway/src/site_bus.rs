@@ -1,5 +1,6 @@
 //! The site bus: its broker, our own client on it, and what comes and goes there.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::topic::{Bus, Leg, bus_gateway_filter};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
@@ -35,6 +37,14 @@ pub struct SiteBus {
     root: Root,
     broker: Broker,
     client: Client,
+}
+
+/// What the broker has been told in this run.
+#[derive(Default)]
+struct Granted {
+    observers: Option<Vec<[u8; 16]>>,
+    /// Devices that were revoked.
+    cut: HashSet<DeviceId>,
 }
 
 type Pending = oneshot::Receiver<Result<Committed, JournalError>>;
@@ -120,11 +130,18 @@ impl SiteBus {
         mut events: mpsc::Receiver<BusEvent>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let beats = tokio::spawn(Arc::clone(&self).beats(stop.clone()));
-        let wishes = tokio::spawn(Arc::clone(&self).wishes(stop.clone()));
+        let mut parts = JoinSet::new();
+        parts.spawn(Arc::clone(&self).beats(stop.clone()));
+        parts.spawn(Arc::clone(&self).wishes(stop.clone()));
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
+                // Without beats every read is stale, and without wishes no device is shut out.
+                Some(ended) = parts.join_next() => {
+                    ended?;
+                    anyhow::bail!("a part of the site bus ended");
+                }
                 event = events.recv() => match event {
                     Some(BusEvent::Message(message)) => self.message(message).await,
                     Some(BusEvent::Connected { n }) => tracing::info!(n, port = self.broker.port(), "on the site bus"),
@@ -133,8 +150,9 @@ impl SiteBus {
                 },
             }
         }
-        beats.await?;
-        wishes.await?;
+        while let Some(ended) = parts.join_next().await {
+            ended?;
+        }
         self.client.stop().await;
         Ok(())
     }
@@ -196,6 +214,14 @@ impl SiteBus {
                 self.client.ack(message.ack).await;
             }
             ReadOutcome::Decided(mut plan) => {
+                // The way out waits for no disk. What could not be sent is tried again after the record.
+                if plan.egress
+                    && let Some(release) = &plan.release
+                    && self.release(release).await
+                {
+                    plan.release = None;
+                    self.gateway.live().latency(received.elapsed());
+                }
                 // Queued here, in the order of reception; the wait for the disk is not ours.
                 let pending = self
                     .gateway
@@ -211,7 +237,8 @@ impl SiteBus {
         }
     }
 
-    /// The record first; the lock and the answer only when it is durable. The way out is free in any case.
+    /// On the way in the record first, lock and answer only when it is durable; on the way out the release first, since nobody
+    /// waits for a disk to leave.
     async fn finish_read(
         &self,
         device: DeviceId,
@@ -348,41 +375,41 @@ impl SiteBus {
 
     /// Records what `device issue` and `device revoke` wrote, and admits and expels observers.
     async fn wishes(self: Arc<Self>, stop: CancellationToken) {
-        let mut observers = self
-            .gateway
-            .store
-            .observers(self.gateway.env.clock.wall())
-            .await
-            .unwrap_or_default();
+        let mut granted = Granted::default();
         loop {
-            if let Err(error) = self.grant_wishes(&mut observers).await {
+            let mut pause = LOOK_EVERY;
+            if let Err(error) = self.grant_wishes(&mut granted).await {
                 tracing::error!(%error, "a change of the devices is tried again");
+                pause = LOOK_EVERY * 10;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    async fn grant_wishes(&self, observers: &mut Vec<[u8; 16]>) -> anyhow::Result<()> {
+    /// One wish that cannot be granted yet keeps no other waiting.
+    async fn grant_wishes(&self, granted: &mut Granted) -> anyhow::Result<()> {
+        let mut failed = None;
         for change in self.gateway.store.device_changes().await? {
-            match change {
-                DeviceChange::Added(device) => self.enrol(device).await?,
-                DeviceChange::Revoke(device) => self.revoke(device).await?,
-            }
+            let done = match change {
+                DeviceChange::Added(device) => self.enrol(device).await,
+                DeviceChange::Revoke(device) => self.revoke(device, &mut granted.cut).await,
+            };
+            failed = done.err().or(failed);
         }
         let now = self
             .gateway
             .store
             .observers(self.gateway.env.clock.wall())
             .await?;
-        if now != *observers {
+        if granted.observers.as_ref() != Some(&now) {
             let id = self.gateway.site().identity().gateway;
             self.broker.set_acl(&Acl::site_bus(id, &now)).await?;
-            *observers = now;
+            granted.observers = Some(now);
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Recorded first, admitted then.
@@ -410,16 +437,21 @@ impl SiteBus {
                 effects: vec![Effect::DeviceRecorded(device.id)],
             })
             .await?;
-        self.gateway.site().admit(device);
+        if !device.revoked {
+            self.gateway.site().admit(device);
+        }
         Ok(())
     }
 
-    /// Shut out first, recorded then.
-    async fn revoke(&self, device: Device) -> anyhow::Result<()> {
+    /// Shut out first, recorded then. The broker is restarted once, however often the record has to be tried.
+    async fn revoke(&self, device: Device, cut: &mut HashSet<DeviceId>) -> anyhow::Result<()> {
         self.gateway.site().dismiss(device.id);
-        self.broker
-            .set_crl(&crl(&self.gateway, &self.root).await?, Sessions::Cut)
-            .await?;
+        if !cut.contains(&device.id) {
+            self.broker
+                .set_crl(&crl(&self.gateway, &self.root).await?, Sessions::Cut)
+                .await?;
+            cut.insert(device.id);
+        }
         let event = self
             .gateway
             .site()
@@ -456,3 +488,6 @@ async fn crl(gateway: &Gateway, root: &Root) -> anyhow::Result<String> {
 async fn wait(pending: Result<Pending, JournalError>) -> Result<Committed, JournalError> {
     pending?.await.unwrap_or(Err(JournalError::Closed))
 }
+
+#[cfg(test)]
+mod tests;

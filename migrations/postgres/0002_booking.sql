@@ -10,7 +10,9 @@ CREATE TABLE booking (
     created_at  BIGINT  NOT NULL
 );
 CREATE INDEX booking_person_idx ON booking (person_id, id);
-CREATE INDEX booking_site_idx ON booking (site_id, id);
+CREATE INDEX booking_site_idx ON booking (site_id, person_id);
+CREATE INDEX booking_operator_idx ON booking (operator_id, id);
+CREATE INDEX booking_company_idx ON booking (company_id, id);
 
 CREATE TABLE allocation (
     id         TEXT    NOT NULL PRIMARY KEY,
@@ -24,8 +26,9 @@ CREATE TABLE allocation (
     CHECK (starts_at < ends_at)
 );
 CREATE INDEX allocation_booking_idx ON allocation (booking_id);
-CREATE INDEX allocation_seat_idx ON allocation (seat_id, starts_at);
-CREATE INDEX allocation_person_idx ON allocation (person_id, starts_at);
+-- By the end: who looks for what touches a span wants what has not ended before it, and never the years before.
+CREATE INDEX allocation_seat_idx ON allocation (seat_id, ends_at);
+CREATE INDEX allocation_person_idx ON allocation (person_id, ends_at);
 
 -- The belt: a seat and a person are in one place at a time, whatever the program does.
 CREATE EXTENSION IF NOT EXISTS btree_gist;
@@ -85,6 +88,7 @@ CREATE TABLE revocation (
     PRIMARY KEY (site_id, epoch)
 );
 CREATE UNIQUE INDEX revocation_ref_key ON revocation (site_id, kind, ref_id);
+CREATE INDEX revocation_live_idx ON revocation (site_id, ends_at);
 
 -- Side effects wait here; they never run inside a transaction and can never undo one.
 CREATE TABLE outbox (

@@ -26,6 +26,7 @@ CREATE TABLE gateway (
     seen_at         BIGINT 
 );
 CREATE UNIQUE INDEX gateway_site_key ON gateway (site_id) WHERE state <> 'revoked';
+CREATE INDEX gateway_site_idx ON gateway (site_id, id);
 
 CREATE TABLE device (
     id          TEXT    NOT NULL PRIMARY KEY,
@@ -187,6 +188,7 @@ CREATE TABLE command (
     seal_no     BIGINT 
 );
 CREATE INDEX command_gateway_idx ON command (gateway_id, issued_at);
+CREATE INDEX command_unsent_idx ON command (not_after) WHERE sent_at IS NULL;
 
 -- Bundles that were asked for through the API. The file lies under the data directory.
 CREATE TABLE export (

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use anyhow::Context as _;
 use sekisho_certs::{Keystore, Purpose, Root, RootKind};
-use sekisho_domain::crypto::SigningKey;
+use sekisho_domain::crypto::{SigningKey, VerifyingKey};
 use sekisho_domain::ids::EventId;
 use sekisho_domain::time::{ClockState, Reading, Timestamp};
 use sekisho_domain::wire::Bytes8;
@@ -151,6 +152,30 @@ impl App {
             return Ok(Arc::clone(key));
         }
         let key = Arc::new(self.keystore.load_or_generate(purpose.clone())?.key);
+        keys.insert(purpose, Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// The key of a purpose that others know as `public`. Never makes one: a key that is missing has to be put back.
+    pub fn known_key(
+        &self,
+        purpose: Purpose,
+        public: &VerifyingKey,
+    ) -> anyhow::Result<Arc<SigningKey>> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys.get(&purpose)
+            && key.verifying() == *public
+        {
+            return Ok(Arc::clone(key));
+        }
+        let stored = self.keystore.load(&purpose)?;
+        let found = stored.into_iter().find(|it| it.key.verifying() == *public);
+        let missing = || {
+            format!(
+                "the {purpose} key that was used before is not in the key directory; put keys/ back from a backup"
+            )
+        };
+        let key = Arc::new(found.with_context(missing)?.key);
         keys.insert(purpose, Arc::clone(&key));
         Ok(key)
     }

@@ -29,6 +29,7 @@ use sekisho_server::store::{Scope, organisations};
 use tokio_util::sync::CancellationToken;
 
 use crate::system::surroundings;
+use crate::upkeep;
 
 /// The Sekisho server: bookings, passes, gateways and their evidence.
 #[derive(Debug, Parser)]
@@ -54,6 +55,10 @@ Examples:
   sekisho gateway add --site sit_01j…        a code for `sekisho-gateway enrol`
   sekisho token create --name demo           a token for the API
   sekisho evidence export --site sit_01j… --out 2026.evb
+  sekisho backup --out /srv/backup/$(date +%F).sekisho
+  sekisho restore /srv/backup/2026-11-20.sekisho
+  sekisho restore --reconcile --site sit_01j… --approve 'Hanako Izumo'
+  sekisho doctor                             what is wrong, and what to do
 
 Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 failed.";
 
@@ -86,6 +91,47 @@ enum Command {
     /// Evidence.
     #[command(subcommand)]
     Evidence(EvidenceCommand),
+    /// Write everything that cannot be made again into one file, while the server runs.
+    ///
+    /// The database, the keys, the uplink's root, published heads and the configuration without its password. THE FILE HOLDS
+    /// EVERY KEY OF THIS SERVER: it gets mode 0600; keep it like the keys themselves. It is read again before it gets its
+    /// name, and never replaces another. PostgreSQL: pg_dump does the copying (package postgresql-client).
+    Backup {
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Restore a backup into an empty data_dir (and an empty PostgreSQL database).
+    ///
+    /// Every digest is compared before anything is written. Afterwards a site's log is not signed until its gateway was
+    /// heard: one that has seen more than the backup holds keeps the site from being signed and granted (see `doctor`).
+    ///
+    /// `--reconcile` is for the day when no newer backup exists. It never continues the log that was seen further: it opens a
+    /// successor that names both heads, and every later export says FINDINGS. Records of the server after the backup are
+    /// lost, revocations among them. Two people approve, each with a run of their own.
+    Restore {
+        /// The backup.
+        #[arg(required_unless_present = "reconcile")]
+        file: Option<PathBuf>,
+        /// Only read it and compare every digest.
+        #[arg(long)]
+        check: bool,
+        /// Go on with the older database at one site. The server may run.
+        #[arg(long, requires_all = ["site", "approve"], conflicts_with_all = ["file", "check"])]
+        reconcile: bool,
+        /// With --reconcile: the site, as `sit_…`.
+        #[arg(long, requires = "reconcile")]
+        site: Option<SiteId>,
+        /// With --reconcile: the name of who approves.
+        #[arg(long, requires = "reconcile", value_name = "NAME")]
+        approve: Option<String>,
+    },
+    /// Look for what is wrong: each finding with its cause and cure. Changes nothing. Exit code 1 when something fails.
+    Doctor {
+        /// One JSON object instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -169,6 +215,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         print!("{}", sekisho_server::http::api::document::document());
         return ExitCode::SUCCESS;
     }
+    if let Command::Doctor { json } = cli.command {
+        return examine(&cli.config, json);
+    }
     let config = match Config::load(&cli.config) {
         Ok(config) => config,
         Err(error) => {
@@ -180,17 +229,14 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         eprintln!("{error}");
         return ExitCode::from(2);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("cannot start: {error}");
             return ExitCode::from(3);
         }
     };
-    let outcome = runtime.block_on(execute(cli.command, config));
+    let outcome = runtime.block_on(execute(cli.command, config, &cli.config));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -204,6 +250,25 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         }
         Err(FlowError::Failed(error)) => {
             eprintln!("failed: {error:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+}
+
+/// `doctor` needs no configuration that works: that one does not is its first finding.
+fn examine(config: &Path, json: bool) -> ExitCode {
+    let around = surroundings(&Config::default());
+    match runtime() {
+        Ok(runtime) if runtime.block_on(upkeep::doctor(config, &around, json)) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("cannot start: {error}");
             ExitCode::from(3)
         }
     }
@@ -228,18 +293,11 @@ fn log_to_stderr(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-async fn execute(command: Command, config: Config) -> Result<(), FlowError> {
+async fn execute(command: Command, config: Config, path: &Path) -> Result<(), FlowError> {
     match command {
-        Command::ConfigExample | Command::Openapi => {}
+        Command::ConfigExample | Command::Openapi | Command::Doctor { .. } => {}
         Command::Serve => run_server(config).await?,
-        Command::Migrate => {
-            sekisho_certs::files::create_private_dir(&config.data_dir)
-                .context("making data_dir")?;
-            let db = sekisho_server::store::Db::open(&config.database_url().context("database")?)
-                .await?;
-            db.migrate().await?;
-            eprintln!("the {} database is up to date", db.engine());
-        }
+        Command::Migrate => migrate(&config).await?,
         Command::SetupLink => println!("{}", create_setup_link(&*open(config).await?).await?),
         Command::SignInLink { person } => {
             println!("{}", sign_in_link_for(&*open(config).await?, person).await?);
@@ -264,28 +322,55 @@ async fn execute(command: Command, config: Config) -> Result<(), FlowError> {
                 Some(organisation) => organisation,
                 None => only_organisation(&app).await?,
             };
-            let made = create_token(
+            let role = role.into();
+            new_token(
                 &app,
-                &Actor::system(),
                 CreateToken {
                     organisation,
                     name,
-                    role: role.into(),
+                    role,
                     days,
                 },
             )
             .await?;
-            eprintln!(
-                "{} works until {}",
-                made.token.id,
-                made.token.expires_at.rfc3339()
-            );
-            println!("{}", made.secret);
         }
         Command::Evidence(EvidenceCommand::Export { site, out, nonce }) => {
             export(&*open(config).await?, site, &out, nonce).await?;
         }
+        Command::Backup { out } => {
+            let around = surroundings(&config);
+            upkeep::backup(path, &config, &around, &out).await?;
+        }
+        Command::Restore {
+            file: Some(file),
+            check,
+            ..
+        } => {
+            let around = surroundings(&config);
+            upkeep::restore(&config, &around, &file, check).await?;
+        }
+        Command::Restore { site, approve, .. } => {
+            let (site, name) = site.zip(approve).context("--site and --approve")?;
+            upkeep::reconcile(&*open(config).await?, site, &name).await?;
+        }
     }
+    Ok(())
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<()> {
+    sekisho_certs::files::create_private_dir(&config.data_dir).context("making data_dir")?;
+    let url = config.database_url().context("database")?;
+    let db = sekisho_server::store::Db::open(&url).await?;
+    db.migrate().await?;
+    eprintln!("the {} database is up to date", db.engine());
+    Ok(())
+}
+
+async fn new_token(app: &App, want: CreateToken) -> Result<(), FlowError> {
+    let made = create_token(app, &Actor::system(), want).await?;
+    let until = made.token.expires_at.rfc3339();
+    eprintln!("{} works until {until}", made.token.id);
+    println!("{}", made.secret);
     Ok(())
 }
 

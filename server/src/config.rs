@@ -300,14 +300,12 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let bad = |key, value: &dyn std::fmt::Debug, cure| {
-            Err(ConfigError::Value {
-                key,
-                value: format!("{value:?}"),
-                cure,
-            })
-        };
-        let http = &self.http;
+        self.check_database()?;
+        self.check_http()?;
+        self.check_gateways()
+    }
+
+    fn check_database(&self) -> Result<(), ConfigError> {
         if self.database.url.is_some() && self.database.url_file.is_some() {
             return bad(
                 "database.url_file",
@@ -327,6 +325,11 @@ impl Config {
                 "write sqlite:PATH or postgres://USER@HOST/DATABASE",
             );
         }
+        Ok(())
+    }
+
+    fn check_http(&self) -> Result<(), ConfigError> {
+        let http = &self.http;
         if let Some(url) = &http.public_url
             && (!(url.starts_with("http://") || url.starts_with("https://")) || url.ends_with('/'))
         {
@@ -350,6 +353,10 @@ impl Config {
                 "without TLS only a loopback address is allowed; give tls_cert_file and tls_key_file, or put a TLS proxy in front",
             );
         }
+        Ok(())
+    }
+
+    fn check_gateways(&self) -> Result<(), ConfigError> {
         if self.machines.names.is_empty() {
             return bad(
                 "machines.names",
@@ -380,6 +387,18 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn bad(
+    key: &'static str,
+    value: &dyn std::fmt::Debug,
+    cure: &'static str,
+) -> Result<(), ConfigError> {
+    Err(ConfigError::Value {
+        key,
+        value: format!("{value:?}"),
+        cure,
+    })
 }
 
 fn loopback(port: u16) -> SocketAddr {

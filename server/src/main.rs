@@ -4,6 +4,7 @@
 
 mod cli;
 mod system;
+mod upkeep;
 
 use std::process::ExitCode;
 

@@ -15,9 +15,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Clock, Mailer, Rng};
 use crate::config::{Config, UplinkMode};
-use crate::flows::start_fence::start_fence;
+use crate::flows::start_fence::{self, start_fence};
 use crate::store::Db;
-use crate::{flows, http, ingest, jobs, store};
+use crate::{backup, flows, http, ingest, jobs, store};
 
 /// Longest time for tasks to end by themselves.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -41,6 +41,11 @@ impl Running {
         config.data_dir.join("run.json")
     }
 
+    /// Whether that process is there. One that was killed leaves its file behind.
+    pub fn is_alive(&self) -> bool {
+        Path::new("/proc").join(self.pid.to_string()).exists()
+    }
+
     /// What runs now; `None` when nothing does.
     pub fn read(config: &Config) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(Self::path(config)).ok()?).ok()
@@ -60,6 +65,7 @@ pub struct Surroundings {
 /// Opens the database and makes the shared state. A SQLite file is migrated; PostgreSQL only by `sekisho migrate`.
 pub async fn open(config: Config, around: Surroundings) -> anyhow::Result<Arc<App>> {
     files::create_private_dir(&config.data_dir)?;
+    backup::refuse_unfinished(&config)?;
     let db = Db::open(&config.database_url()?).await?;
     if db.engine() == "sqlite" {
         db.migrate().await.context("migrating the database")?;
@@ -120,10 +126,7 @@ pub async fn serve(
 
 /// One server for one data directory. The lock ends with the process, however it ends; what an earlier one left is removed.
 fn lock(config: &Config) -> anyhow::Result<std::fs::File> {
-    files::create_private_dir(&config.data_dir)?;
-    let path = config.data_dir.join("serve.lock");
-    let file = std::fs::File::create(&path).with_context(|| path.display().to_string())?;
-    file.try_lock()
+    let file = start_fence::lock(config)?
         .with_context(|| format!("another server runs on {}", config.data_dir.display()))?;
     let _ = std::fs::remove_file(Running::path(config));
     Ok(file)

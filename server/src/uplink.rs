@@ -45,7 +45,6 @@ pub struct Uplink {
     urgent: Queue,
     normal: Queue,
     sessions: Mutex<HashMap<GatewayId, Session>>,
-    halted: Mutex<HashMap<LogId, String>>,
 }
 
 struct Queue {
@@ -69,7 +68,6 @@ impl Default for Uplink {
             urgent: Queue::new(1024),
             normal: Queue::new(4096),
             sessions: Mutex::default(),
-            halted: Mutex::default(),
         }
     }
 }
@@ -145,23 +143,5 @@ impl Uplink {
         {
             change(session);
         }
-    }
-
-    /// Stops signing for a log: somebody has seen it further than our database, or otherwise than it.
-    pub fn halt(&self, log: LogId, why: String) {
-        tracing::error!(log.id = %log, why, "this log is not signed any more (restored backup?)");
-        self.halted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(log, why);
-    }
-
-    /// Why a log is not signed, if it is not.
-    pub fn halted(&self, log: LogId) -> Option<String> {
-        self.halted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&log)
-            .cloned()
     }
 }

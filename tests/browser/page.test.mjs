@@ -14,12 +14,12 @@ const words = {
   ja: {
     signIn: "サインインする", book: "席を予約する", show: "この時間の空きを見る", bookThis: /^この席を予約する/, booked: "予約しました",
     refused: "予約できませんでした", cancel: "予約を取り消す", cancelled: "予約を取り消しました", today: "今日の施設", expected: "これから来る人",
-    nobody: "在室者はいません。", live: "自動更新中", signOut: "サインアウトする", date: "2026年11月21日(土)",
+    nobody: "在室者はいません。", live: "自動更新中", unlock: /^解錠する/, signOut: "サインアウトする", date: "2026年11月21日(土)",
   },
   en: {
     signIn: "Sign in", book: "Book a seat", show: "Show what is free then", bookThis: /^Book this seat/, booked: "Your seat is booked",
     refused: "This could not be booked", cancel: "Cancel this booking", cancelled: "The booking is cancelled", today: "Today at the site", expected: "Expected, not here yet",
-    nobody: "Nobody is inside.", live: "updating by itself", signOut: "Sign out", date: "Saturday 21 November 2026",
+    nobody: "Nobody is inside.", live: "updating by itself", unlock: /^Unlock the door/, signOut: "Sign out", date: "Saturday 21 November 2026",
   },
 };
 
@@ -137,6 +137,9 @@ async function owner(lang, script, link, others) {
     await others();
     await page.waitForFunction((text) => document.getElementById("live").innerText !== text && document.querySelectorAll("section[aria-labelledby=expected] li").length === 1, before);
   }
+  await page.locator(".orders summary").first().click();
+  await page.getByRole("button", { name: w.unlock }).first().waitFor();
+  await sound(page, `door orders ${name}`, script);
   await shot(page, `today-${name}`);
   await leave(page);
 }

@@ -109,7 +109,8 @@ impl TestApp {
         apps
     }
 
-    async fn on(dir: TempDir, url: &str) -> Self {
+    /// On a database that may hold something already; keys and files in `dir`.
+    pub async fn on(dir: TempDir, url: &str) -> Self {
         let mut config = Config::for_tests(dir.path());
         config.database.url = Some(url.to_owned());
         let db = Db::open(url).await.unwrap();

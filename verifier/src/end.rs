@@ -73,6 +73,13 @@ pub(crate) fn check_start(
         let detail = format!("opened as {:?}", registry.origin);
         notes.problem(Problem::NotOpened, Place::leaf(0).detail(detail));
     }
+    if let (Some(seen), Some(previous)) = (&registry.seen, &registry.previous) {
+        let detail = format!(
+            "{} was restored with {} of at least {} records",
+            previous.origin, previous.head.size, seen.size
+        );
+        notes.problem(Problem::Restored, Place::leaf(0).detail(detail));
+    }
     let other_key = |key| !head.keys.is_empty() && !head.keys.contains(&key);
     if registry.log_key.is_some_and(other_key) {
         notes.problem(Problem::LogKeyDiffers, Place::leaf(0));

@@ -85,6 +85,7 @@ problems! {
     StartCannot "start_cannot" V04 Cannot "The head of the period before cannot be verified: its log is not in the trust file, or its signature is of an unknown kind." "前の期間の確定点を検証できません。その台帳が信頼ファイルにないか、署名が未知の方式です。";
     StartDiffers "start_differs" V04 Fail "The log does not continue the head of the period before: the past was rewritten." "台帳が前の期間の確定点に続いていません。過去が書き換えられています。";
     StartLater "start_later" V04 Finding "The head of the period before is later than the one that the opening names: verify the bundle of that period, too." "前の期間の確定点が、開設の記録にあるものより後です。前の期間の証跡一式も検証してください。";
+    Restored "restored" V04 Finding "The server was restored from an older backup and opened this log in place of one that others had seen further: records of the server between the two heads are lost." "サーバーが古いバックアップから復元され、より先まで確認されていた台帳に代えてこの台帳が開かれました。その間のサーバーの記録は失われています。";
     NotOpened "not_opened" V04 Fail "The first record is not the opening of this log by the server." "最初の記録が、サーバーによるこの台帳の開設ではありません。";
     OpenedTwice "opened_twice" V04 Fail "The log is opened a second time inside itself." "台帳の途中に二度目の開設の記録があります。";
     SealMalformed "seal_malformed" V08 Fail "A record is not a seal in its one spelling." "正しい表記の封印ではない記録があります。";

@@ -10,6 +10,7 @@ use sekisho_domain::wire::body::{GatewayEnrolled, LogOpened, PreviousLog};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::keyring::{KEYRING_MAX, Keyring, Purpose};
+use sekisho_domain::wire::uplink::Head;
 
 /// Who may seal into a log.
 pub(crate) struct Registry {
@@ -19,6 +20,8 @@ pub(crate) struct Registry {
     pub(crate) site: SiteId,
     /// The log before this one.
     pub(crate) previous: Option<PreviousLog>,
+    /// Highest head that anybody has shown of the log before, where a restored backup could not continue it.
+    pub(crate) seen: Option<Head>,
     /// The one stream of the server's own seals.
     pub(crate) service_stream: StreamId,
     /// Key of this log as the site's keyring names it, if it does.
@@ -57,6 +60,7 @@ impl Registry {
             site: keyring.site,
             origin: opened.origin,
             previous: opened.previous,
+            seen: opened.seen,
             service_stream: opened.service_stream,
             gateways: BTreeMap::new(),
         };

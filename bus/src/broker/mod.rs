@@ -17,7 +17,8 @@ use tokio::sync::oneshot;
 
 use crate::Acl;
 use config::File;
-pub(crate) use process::{find as find_program, signal as signal_process};
+pub use process::find as find_program;
+pub(crate) use process::signal as signal_process;
 use supervisor::Order;
 
 /// What a broker needs to run.

@@ -12,7 +12,7 @@ use sekisho_certs::files::write_private;
 use super::BrokerError;
 
 /// Finds a program in PATH and in the places that a plain user's PATH lacks.
-pub(crate) fn find(program: &'static str, package: &'static str) -> Result<PathBuf, BrokerError> {
+pub fn find(program: &'static str, package: &'static str) -> Result<PathBuf, BrokerError> {
     let path = env::var_os("PATH").unwrap_or_default();
     let more = ["/usr/sbin", "/usr/local/sbin", "/usr/bin"].map(PathBuf::from);
     let mut candidates = env::split_paths(&path)

@@ -214,9 +214,17 @@ impl Supervisor {
         }
     }
 
-    /// Replaces the child by a fresh one and waits until that listens.
+    /// Replaces the child by a fresh one and waits until that listens. No child is left behind that is not watched.
     fn launch(&mut self) -> Result<(), BrokerError> {
         self.kill();
+        let launched = self.start_child();
+        if launched.is_err() {
+            self.kill();
+        }
+        launched
+    }
+
+    fn start_child(&mut self) -> Result<(), BrokerError> {
         let mut command = tied::command(&self.mosquitto)?;
         let mut child = command
             .arg("-c")
@@ -244,10 +252,7 @@ impl Supervisor {
                 let _ = self.orders.send(Order::Stop);
                 Err(BrokerError::Stopped)
             }
-            Wait::Ended(why) => {
-                self.kill();
-                Err(BrokerError::Refused(why))
-            }
+            Wait::Ended(why) => Err(BrokerError::Refused(why)),
         }
     }
 

@@ -17,6 +17,9 @@ use super::{AckToken, ClientConfig, Event, MAX_PACKET_BYTES, Message, Session, S
 
 /// How many publishes, and how many acknowledgements, wait inside a connection.
 const QUEUE: usize = 64;
+/// How many publishes may wait for the broker's PUBACK; the brokers allow fewer. The library keeps a table of that length for
+/// each connection, and without a limit that is 65,536 rows: 13 MB.
+const IN_FLIGHT: u16 = 1_024;
 /// How much of what was received waits for the receiver before reading from the broker pauses.
 const BACKLOG_BYTES: usize = 16 << 20;
 const BACKLOG_EVENTS: usize = 16 << 10;
@@ -254,6 +257,7 @@ impl Driver {
             .set_clean_start(true)
             .set_session_expiry_interval(Some(0))
             .set_receive_maximum(Some(config.receive_maximum.max(1)))
+            .set_outgoing_inflight_upper_limit(IN_FLIGHT)
             .set_max_packet_size(Some(MAX_PACKET_BYTES))
             .set_ack_mode(AckMode::Manual);
         if let Some(will) = self
@@ -290,7 +294,7 @@ fn hand_over(
 
 fn size(event: &Event) -> usize {
     match event {
-        Event::Message(message) => message.payload.len(),
+        Event::Message(message) => message.topic.len() + message.payload.len(),
         _ => 0,
     }
 }
@@ -363,6 +367,22 @@ impl AckLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_topic_counts_like_a_payload() {
+        let ack = AckToken {
+            n: 1,
+            seq: 0,
+            ack: None,
+        };
+        let message = Message {
+            topic: "t".repeat(60_000),
+            payload: vec![0; 10],
+            retain: false,
+            ack,
+        };
+        assert_eq!(size(&Event::Message(message)), 60_010);
+    }
 
     #[test]
     fn a_take_over_is_told_apart_from_other_ends() {

@@ -126,6 +126,25 @@ pub enum Mode {
     Blocked,
 }
 
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 3] = [Self::Normal, Self::Lockdown, Self::Blocked];
+
+    /// The stable name, as in the API and the databases.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Lockdown => "lockdown",
+            Self::Blocked => "blocked",
+        }
+    }
+
+    /// The mode of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+}
+
 /// A grant without whom it is for.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode, serde::Serialize)]
 #[cbor(map)]

@@ -393,3 +393,19 @@ fn a_copied_or_forged_code_identifies_nobody_on_the_way_out() {
     request.direction = Direction::In;
     assert!(!decide(&request, &facts, &Policy::default(), &now()).moves_ratchet(&request));
 }
+
+#[test]
+fn no_mode_of_a_door_keeps_anybody_inside_and_every_other_one_keeps_everybody_out() {
+    for mode in Mode::ALL {
+        assert_eq!(Mode::from_name(mode.name()), Some(mode));
+        for direction in [Direction::In, Direction::Out] {
+            let (mut request, mut facts) = reference();
+            (request.direction, facts.mode) = (direction, mode);
+            let decision = decide(&request, &facts, &Policy::default(), &now());
+            let free = direction == Direction::Out || mode == Mode::Normal;
+            assert_eq!(decision.release, free, "{mode:?} {direction:?}");
+            assert!(decision.identifies(&request), "{mode:?} {direction:?}");
+        }
+    }
+    assert_eq!(Mode::from_name("open"), None);
+}

@@ -205,7 +205,8 @@ impl Manifest {
         json
     }
 
-    /// Reads and checks `manifest.json`: version, spelling of paths, digests and nonce, no file twice, sizes within bounds.
+    /// Reads and checks `manifest.json`: version, spelling of paths, digests and nonce, no file twice, sizes within bounds, and
+    /// exactly the bytes that [`Self::to_json`] writes.
     pub fn from_json(bytes: &[u8]) -> Result<Self, ManifestError> {
         if bytes.len() as u64 > MANIFEST_MAX {
             return Err(ManifestError::TooLong);
@@ -217,6 +218,10 @@ impl Manifest {
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(|_| ManifestError::Malformed)?;
         manifest.check()?;
+        // One manifest, one spelling: white space and the order of lines are no place to hide a change.
+        if manifest.to_json() != bytes {
+            return Err(ManifestError::Malformed);
+        }
         Ok(manifest)
     }
 
@@ -263,7 +268,7 @@ pub enum ManifestError {
     /// More than [`MANIFEST_MAX`] bytes or [`FILES_MAX`] files.
     #[error("the manifest is too long")]
     TooLong,
-    /// Not JSON of this shape.
+    /// Not JSON of this shape, or not in its one spelling.
     #[error("not a manifest")]
     Malformed,
     /// Of a version that this program does not know.

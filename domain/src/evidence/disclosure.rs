@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::crypto::Digest;
 
-/// Longest opening, characters.
-pub const OPENING_MAX: usize = 512;
+/// Longest opening, characters: a reason of 200 characters, four bytes each, with an id, in base64.
+pub const OPENING_MAX: usize = 1280;
 
 /// The opening of `value` under `name` with 16 random bytes of salt.
 pub fn disclose(salt: [u8; 16], name: &str, value: &str) -> String {

@@ -7,7 +7,7 @@ use super::bus::Direction;
 use super::snapshot::Policy;
 use super::uplink::{Head, Outcome};
 use super::{Bytes8, Bytes16};
-use crate::access::{Decision, Facts, Reason, Request};
+use crate::access::{Decision, Facts, Mode, Reason, Request};
 use crate::crypto::{Digest, VerifyingKey};
 use crate::ids::{CommandId, DeviceId, DoorId, GatewayId, SeatId, StreamId};
 use crate::time::{Interval, Timestamp};
@@ -75,6 +75,10 @@ pub struct LogOpened {
     /// Stream of the server's own seals in this log.
     #[n(5)]
     pub service_stream: StreamId,
+    /// Only where the log before was restored from a backup and could not go on: the highest head of it that anybody has
+    /// shown. What lies between that and `previous` is lost, save what gateways sent again.
+    #[n(6)]
+    pub seen: Option<Head>,
 }
 
 /// The end of a predecessor.
@@ -236,6 +240,34 @@ pub struct CommandBody {
     /// What became of it.
     #[n(1)]
     pub outcome: Outcome,
+}
+
+/// Of `door.mode_changed`: by which order, from what to what.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct ModeChanged {
+    /// The order.
+    #[n(0)]
+    pub command: CommandId,
+    /// Before.
+    #[n(1)]
+    pub from: Mode,
+    /// From now on.
+    #[n(2)]
+    pub to: Mode,
+}
+
+/// Of `command.ordered`: the server gave an order for the door that the event names. What became of it is the gateway's
+/// to say.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct CommandOrdered {
+    /// Which.
+    #[n(0)]
+    pub command: CommandId,
+    /// The mode that is wanted; absent: one release.
+    #[n(1)]
+    pub mode: Option<Mode>,
 }
 
 /// Of `booking.made`, `booking.cancelled` and `booking.released`.

@@ -165,6 +165,7 @@ codes! {
     0x0D0E DeviceRevoked "device.revoked";
     0x0D0F PolicyActivated "policy.activated";
     0x0D10 RequestRefused "request.refused";
+    0x0D20 CommandOrdered "command.ordered";
     0x0D81 LogOpened "log.opened";
     0x0D82 LogCut "log.cut";
     0x0D83 LogClosed "log.closed";

@@ -5,6 +5,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use super::{Bytes8, Bytes16};
+use crate::access::Mode;
 use crate::crypto::Digest;
 use crate::ids::{CommandId, DoorId, GatewayId, PassId, SiteId, StreamId, SubjectId};
 use crate::time::Timestamp;
@@ -243,6 +244,9 @@ pub enum Order {
     /// Release a door once. The reason goes into the record.
     #[n(1)]
     Unlock(#[n(0)] DoorId, #[n(1)] String),
+    /// Put a door into a mode, until another order changes it. The reason goes into the record.
+    #[n(2)]
+    Mode(#[n(0)] DoorId, #[n(1)] Mode, #[n(2)] String),
 }
 
 /// `dn/command`: an order. Signed by the `command` key; never retained, never queued.
@@ -268,6 +272,9 @@ pub struct Command {
     #[n(5)]
     pub nonce: Bytes16,
 }
+
+/// Most characters of the reason in an order.
+pub const REASON_MAX: usize = 200;
 
 /// Longest life of a command, ms.
 pub const COMMAND_LIFE_MS: i64 = 10_000;

@@ -100,6 +100,23 @@ impl GatewayBox {
         }
     }
 
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Running::pid)
+    }
+
+    /// Sets how much evidence may wait for receipts before entries are refused; none: the usual. Counts from the next start.
+    pub fn limit_journal(&self, kib: Option<u64>) -> anyhow::Result<()> {
+        let path = self.dir.join("gateway.toml");
+        let text = fs::read_to_string(&path)?;
+        let (usual, _) = text.split_once("[journal]").unwrap_or((&text, ""));
+        let limit = kib.map(|kib| format!("[journal]\nmax_kib = {kib}\n"));
+        Ok(fs::write(
+            &path,
+            format!("{usual}{}", limit.unwrap_or_default()),
+        )?)
+    }
+
     /// What its own files say.
     pub async fn status(&self) -> anyhow::Result<Status> {
         let text = self

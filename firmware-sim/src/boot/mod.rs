@@ -78,8 +78,18 @@ struct Plan {
 impl World {
     /// Boots everything: server, first administrator, token, site, gateway, devices.
     pub async fn boot(programs: &Programs, dir: Arc<RunDir>, seats: usize) -> anyhow::Result<Self> {
+        Self::boot_on(programs, dir, seats, None).await
+    }
+
+    /// The same with the server on `database` (`postgres://…`) instead of a file of its own.
+    pub async fn boot_on(
+        programs: &Programs,
+        dir: Arc<RunDir>,
+        seats: usize,
+        database: Option<&str>,
+    ) -> anyhow::Result<Self> {
         tracing::info!("starting the server");
-        let server = Server::start(programs, &dir).await?;
+        let server = Server::start(programs, &dir, database).await?;
         let wan = Wan::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), server.uplink).await?;
         tracing::info!(url = %server.url, "setting up the operator");
         let link = server.setup_link().await?;
@@ -145,25 +155,34 @@ impl World {
         Ok(world)
     }
 
+    /// One more door into `zone`, with its devices; `file` names their directories.
+    pub async fn add_gate(
+        &self,
+        name: &str,
+        file: &str,
+        zone: ZoneId,
+        min_assurance: u8,
+    ) -> anyhow::Result<Gate> {
+        let door = self
+            .api
+            .create_door(self.site, name, zone, None, min_assurance, 3_000)
+            .await?;
+        let gate = fit(
+            &self.gateway,
+            &self.dir,
+            Plan { door, zone },
+            file,
+            &Oracle::open(&self.oracle)?,
+        )
+        .await?;
+        gate.ready(&self.dir).await?;
+        Ok(gate)
+    }
+
     /// Waits until every reader hears the gateway and the gateway hears every lock.
     pub async fn devices_ready(&self) -> anyhow::Result<()> {
         for gate in [&self.front, &self.inner] {
-            for reader in [&gate.inward, &gate.outward] {
-                if !reader.ready(Duration::from_secs(20)).await {
-                    bail!(
-                        "reader {} does not hear the gateway; see {}",
-                        reader.device(),
-                        self.dir.log("gateway").display()
-                    );
-                }
-            }
-            if !gate.lock.heard(Duration::from_secs(20)).await {
-                bail!(
-                    "nobody hears lock {}; see {}",
-                    gate.lock.device(),
-                    self.dir.log("gateway").display()
-                );
-            }
+            gate.ready(&self.dir).await?;
         }
         Ok(())
     }
@@ -171,9 +190,37 @@ impl World {
     /// Ends everything in order: devices, gateway, server.
     pub async fn stop(self) {
         for gate in [&self.front, &self.inner] {
-            tokio::join!(gate.inward.stop(), gate.outward.stop(), gate.lock.stop());
+            gate.stop().await;
         }
         // The processes end as their fields are dropped.
+    }
+}
+
+impl Gate {
+    /// Waits until both readers hear the gateway and the gateway hears the lock.
+    pub async fn ready(&self, dir: &RunDir) -> anyhow::Result<()> {
+        for reader in [&self.inward, &self.outward] {
+            if !reader.ready(Duration::from_secs(20)).await {
+                bail!(
+                    "reader {} does not hear the gateway; see {}",
+                    reader.device(),
+                    dir.log("gateway").display()
+                );
+            }
+        }
+        if !self.lock.heard(Duration::from_secs(20)).await {
+            bail!(
+                "nobody hears lock {}; see {}",
+                self.lock.device(),
+                dir.log("gateway").display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Its devices say goodbye.
+    pub async fn stop(&self) {
+        tokio::join!(self.inward.stop(), self.outward.stop(), self.lock.stop());
     }
 }
 

@@ -42,15 +42,25 @@ struct RunFile {
 }
 
 impl Server {
-    /// Writes a configuration in which every port is a free one, and starts the server.
-    pub async fn start(programs: &Programs, dir: &RunDir) -> anyhow::Result<Self> {
+    /// Writes a configuration in which every port is a free one, and starts the server, on `database` instead of a file of
+    /// its own.
+    pub async fn start(
+        programs: &Programs,
+        dir: &RunDir,
+        database: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let config = dir.path().join("sekisho.toml");
-        fs::write(&config, config_text([0, 0, 0]))?;
+        fs::write(&config, config_text([0, 0, 0], database))?;
+        if database.is_some() {
+            programs
+                .output(Program::Server, &arguments!["migrate", "--config", &config])
+                .await?;
+        }
         let log = dir.log("server");
         let (process, run) = serve(programs, &config, &log).await?;
         // Whatever starts again must be where it was: gateways and people know the addresses.
         let ports = [run.http, run.machines, run.uplink].map(|address| address.port());
-        fs::write(&config, config_text(ports))?;
+        fs::write(&config, config_text(ports, database))?;
         Ok(Self {
             process,
             config,
@@ -185,9 +195,13 @@ async fn serve(
 }
 
 /// Everything on loopback; gateways hear often what is newest. Port 0 takes a free one.
-fn config_text([http, machines, uplink]: [u16; 3]) -> String {
+fn config_text([http, machines, uplink]: [u16; 3], database: Option<&str>) -> String {
+    let database = database
+        .map(|url| format!("[database]\nurl = \"{url}\"\n"))
+        .unwrap_or_default();
     format!(
         "data_dir = \"server\"\n\
+         {database}\
          [http]\nlisten = \"127.0.0.1:{http}\"\n\
          [machines]\nlisten = \"127.0.0.1:{machines}\"\n\
          [uplink]\nlisten = \"127.0.0.1:{uplink}\"\n\

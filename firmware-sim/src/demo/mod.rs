@@ -92,10 +92,10 @@ pub async fn asked_to_stop() -> anyhow::Result<()> {
 }
 
 /// A directory for what remains: `<UTC>-<what>-<pid>`. One that stays empty goes.
-struct Kept(PathBuf);
+pub(crate) struct Kept(PathBuf);
 
 impl Kept {
-    fn create(keep: &Path, what: &str) -> anyhow::Result<Self> {
+    pub(crate) fn create(keep: &Path, what: &str) -> anyhow::Result<Self> {
         let stamp: String = Timestamp(ambient::now_ms())
             .rfc3339()
             .chars()
@@ -108,6 +108,11 @@ impl Kept {
         fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
         Ok(Self(dir))
     }
+
+    /// Its path; it stays even if nothing comes into it.
+    pub(crate) fn keep(mut self) -> PathBuf {
+        std::mem::take(&mut self.0)
+    }
 }
 
 impl Drop for Kept {
@@ -116,7 +121,7 @@ impl Drop for Kept {
     }
 }
 
-fn copy_logs(run: &Path, keep: &Path) -> anyhow::Result<()> {
+pub(crate) fn copy_logs(run: &Path, keep: &Path) -> anyhow::Result<()> {
     for entry in fs::read_dir(run.join("logs"))? {
         let entry = entry?;
         fs::copy(entry.path(), keep.join(entry.file_name()))?;

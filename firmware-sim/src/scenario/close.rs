@@ -10,6 +10,7 @@ use sekisho_domain::crypto::hex;
 use super::Day;
 use crate::ambient;
 use crate::arguments;
+use crate::boot::World;
 use crate::oracle;
 use crate::programs::{Program, Programs};
 use crate::summary::{GatewayFile, Inputs, Record, Verified};
@@ -31,36 +32,46 @@ pub(super) async fn close(
     }
     day.drained("export.nothing_waits").await?;
     tracing::info!("exporting and verifying the evidence");
+    let mut inputs = collect(day.world, programs, keep).await?;
+    let published = day.world.api.trust_policy(day.world.site).await?;
+    let same = published == fs::read_to_string(&inputs.trust)?;
+    day.fact("evidence.trust_is_published", true, same);
+    inputs.seed = seed;
+    inputs.people = day.people;
+    inputs.bookings = day.bookings;
+    inputs.visits = day.visits;
+    inputs.facts = day.facts;
+    inputs.latency_us = day.latency_us;
+    inputs.duration_s = started.elapsed().as_secs_f64();
+    Ok(inputs)
+}
+
+/// Exports with a fresh nonce, lets the auditor's program read the bundle, and asks the gateway's own files, the locks' log
+/// and the pages. What only a script knows stays empty. Bundle, trust file and locks' log are left in `keep`.
+pub(crate) async fn collect(
+    world: &World,
+    programs: &Programs,
+    keep: &Path,
+) -> anyhow::Result<Inputs> {
     let nonce = hex(&ambient::random::<16>());
     let bundle = keep.join("evidence.evb");
-    let trust = day
-        .world
-        .server
-        .export(day.world.site, &bundle, &nonce)
-        .await?;
-    let published = day.world.api.trust_policy(day.world.site).await?;
-    day.fact(
-        "evidence.trust_is_published",
-        true,
-        published == fs::read_to_string(&trust)?,
-    );
+    let trust = world.server.export(world.site, &bundle, &nonce).await?;
     let verified = verify(programs, &bundle, &trust, &nonce).await?;
-    let status = day.world.gateway.status().await?;
+    let status = world.gateway.status().await?;
     let cut_seq = status
         .cuts
         .iter()
         .find(|cut| cut.nonce == nonce)
         .map(|cut| cut.seq);
-    let pages = day.world.api.events(day.world.site).await?;
-    let lines = oracle::read(&day.world.oracle)?;
-    fs::copy(&day.world.oracle, keep.join("oracle.jsonl"))?;
+    let pages = world.api.events(world.site).await?;
+    fs::copy(&world.oracle, keep.join("oracle.jsonl"))?;
     Ok(Inputs {
-        seed,
-        people: day.people,
-        bookings: day.bookings,
-        visits: day.visits,
-        facts: day.facts,
-        oracle: lines,
+        seed: 0,
+        people: 0,
+        bookings: 0,
+        visits: Vec::new(),
+        facts: Vec::new(),
+        oracle: oracle::read(&world.oracle)?,
         gateways: vec![GatewayFile {
             gateway: status.gateway,
             stream: status.stream,
@@ -72,8 +83,8 @@ pub(super) async fn close(
             .into_iter()
             .filter_map(|event| Some((event.gateway?, event.stream?, event.seq?)))
             .collect(),
-        latency_us: day.latency_us,
-        duration_s: started.elapsed().as_secs_f64(),
+        latency_us: Vec::new(),
+        duration_s: 0.0,
         bundle: bundle.display().to_string(),
         trust: trust.display().to_string(),
     })

@@ -3,10 +3,10 @@
 //! The script knows what every code must lead to, because it knows the bookings; it never asks the product what to expect.
 
 pub mod cast;
-mod close;
+pub(crate) mod close;
 mod day;
 mod outage;
-mod taps;
+pub(crate) mod taps;
 
 use std::time::Instant;
 

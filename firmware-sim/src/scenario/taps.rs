@@ -144,7 +144,7 @@ fn outcome(answer: &Answer, out: bool) -> Outcome {
 }
 
 /// Asks again and again until there is an answer or the time is over.
-pub(super) async fn eventually<T, F: Future<Output = Option<T>>>(
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
     within: Duration,
     mut ask: impl FnMut() -> F,
 ) -> Option<T> {

@@ -27,6 +27,8 @@ pub(super) struct DeviceState {
     pub online: bool,
     pub noise: Noise,
     messages: VecDeque<(Bytes8, u64, Message)>,
+    /// The highest number that is no longer remembered, and of which boot.
+    forgotten: Option<(Bytes8, u64)>,
 }
 
 enum Message {
@@ -42,7 +44,7 @@ pub(super) enum Seen {
     UnderWay,
     /// With this answer.
     Before(Option<Vec<u8>>),
-    /// Not remembered, but numbered below one that is: not to be acted on.
+    /// Not above one that is no longer remembered, and so perhaps a repeat of it: not to be acted on.
     TooOld,
 }
 
@@ -63,6 +65,7 @@ impl DeviceState {
             online: false,
             noise: Noise::default(),
             messages: VecDeque::new(),
+            forgotten: None,
         }
     }
 
@@ -74,12 +77,18 @@ impl DeviceState {
     }
 
     pub(super) fn seen(&self, boot: Bytes8, n: u64) -> Seen {
-        let of_boot = || self.messages.iter().filter(|message| message.0 == boot);
-        match of_boot().find(|message| message.1 == n) {
+        let found = self
+            .messages
+            .iter()
+            .find(|message| message.0 == boot && message.1 == n);
+        match found {
             Some((_, _, Message::UnderWay)) => Seen::UnderWay,
             Some((_, _, Message::Done(answer))) => Seen::Before(answer.clone()),
-            // Only when the memory is full can a message have been forgotten.
-            None if self.messages.len() >= REMEMBERED && of_boot().any(|message| message.1 > n) => {
+            // Messages overtake each other: a number below the highest is not yet an old one.
+            None if self
+                .forgotten
+                .is_some_and(|(of, highest)| of == boot && n <= highest) =>
+            {
                 Seen::TooOld
             }
             None => Seen::New,
@@ -88,8 +97,13 @@ impl DeviceState {
 
     pub(super) fn begin(&mut self, boot: Bytes8, n: u64) {
         self.messages.push_back((boot, n, Message::UnderWay));
-        while self.messages.len() > REMEMBERED {
-            self.messages.pop_front();
+        while self.messages.len() > REMEMBERED
+            && let Some((of, n, _)) = self.messages.pop_front()
+        {
+            self.forgotten = match self.forgotten {
+                Some((boot, highest)) if boot == of => Some((of, highest.max(n))),
+                _ => Some((of, n)),
+            };
         }
     }
 
@@ -167,5 +181,37 @@ impl Site {
             state.begin(answered.boot, answered.n);
             state.finish(answered.boot, answered.n, answered.answer);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sekisho_domain::crypto::Digest;
+    use sekisho_domain::ids::DoorId;
+    use sekisho_domain::wire::body::DeviceKind;
+
+    use super::*;
+
+    #[test]
+    fn a_message_that_was_overtaken_is_new_and_one_that_may_be_a_repeat_is_too_old() {
+        let mut state = DeviceState::new(Device {
+            id: DeviceId([1; 16]),
+            door: DoorId([2; 16]),
+            kind: DeviceKind::Lock,
+            direction: None,
+            fingerprint: Digest::ZERO,
+            recorded: true,
+            revoked: false,
+        });
+        let (boot, last) = (Bytes8::from([1; 8]), REMEMBERED as u64 + 10);
+        for n in (1..=last).filter(|n| *n != last - 1) {
+            assert!(matches!(state.seen(boot, n), Seen::New), "{n}");
+            state.begin(boot, n);
+            state.finish(boot, n, None);
+        }
+        assert!(matches!(state.seen(boot, last - 1), Seen::New));
+        assert!(matches!(state.seen(boot, last), Seen::Before(None)));
+        assert!(matches!(state.seen(boot, 1), Seen::TooOld));
+        assert!(matches!(state.seen([2; 8].into(), 1), Seen::New));
     }
 }

@@ -3,6 +3,7 @@
 use sekisho_domain::cbor;
 use sekisho_domain::ids::{Correlation, DeviceId, DoorId};
 use sekisho_domain::wire::VERSION;
+use sekisho_domain::wire::body::DeviceKind;
 use sekisho_domain::wire::bus::{Input, InputKind, MESSAGE_MAX};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
@@ -39,6 +40,10 @@ impl Site {
         };
         if input.version != VERSION {
             return InputOutcome::Ignored("an input of an unknown version");
+        }
+        // A reader hangs outside: what it says about the door or about a fire would excuse a break-in.
+        if state.device.kind == DeviceKind::Reader && input.kind != InputKind::Tamper {
+            return InputOutcome::Ignored("an input that no reader has");
         }
         if !matches!(state.seen(input.boot, input.n), Seen::New) {
             return InputOutcome::Ignored("a repeated input");

@@ -12,7 +12,7 @@ mod tests;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use sekisho_domain::access::Tier;
+use sekisho_domain::access::{Mode, Tier};
 use sekisho_domain::cbor::CborError;
 use sekisho_domain::crypto::Digest;
 use sekisho_domain::evidence::disclosure;
@@ -20,7 +20,7 @@ use sekisho_domain::ids::{Correlation, DeviceId, DoorId, PassId};
 use sekisho_domain::time::{ClockState, Reading, Timestamp};
 use sekisho_domain::wire::Bytes8;
 use sekisho_domain::wire::body::{DeviceKind, LockoutBody, PolicyActivated, TierChanged};
-use sekisho_domain::wire::bus::{BEATS_KEPT, GatewayBeat, Unlock};
+use sekisho_domain::wire::bus::{BEAT_EVERY_MS, BEATS_KEPT, GatewayBeat, Unlock};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 
@@ -40,6 +40,10 @@ const OFFLINE_AFTER_MS: u64 = 8_000;
 
 /// A lock counts as live for this long after its last beat, ms.
 const LOCK_LIVE_MS: u64 = 3_000;
+
+/// A quote of one of our last beats counts for this long after the beat, ms: with a slow bus or disk beats come late, and
+/// the last ones grow old.
+const QUOTE_LIFE_MS: u64 = (BEATS_KEPT as u64 + 1) * BEAT_EVERY_MS;
 
 /// A message to one lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,11 +66,13 @@ pub struct Site {
     revocations: Revocations,
     ratchets: HashMap<PassId, (u32, u16)>,
     releases: HashMap<Correlation, DoorId>,
+    /// Doors that do not decide by credential.
+    modes: HashMap<DoorId, Mode>,
     devices: HashMap<DeviceId, DeviceState>,
     doors: HashMap<DoorId, DoorState>,
     clock: ClockKeeper,
-    /// Our own last beats, newest last.
-    beats: VecDeque<Bytes8>,
+    /// Our own last beats and when they were made, newest last.
+    beats: VecDeque<(Bytes8, u64)>,
     /// Whether the last record could be written.
     audit_ok: bool,
     /// Whether the journal has room for entries.
@@ -118,6 +124,7 @@ impl Site {
                 .iter()
                 .map(|release| (release.correlation, release.door))
                 .collect(),
+            modes: loaded.modes,
             devices: HashMap::new(),
             doors: HashMap::new(),
             clock,
@@ -227,11 +234,30 @@ impl Site {
             .then_some(Effect::Confirmed(wall))
     }
 
-    /// The server named exactly what is held.
-    pub fn matched(&mut self) -> Effect {
-        let wall = self.env.clock.wall();
-        self.clock.matched(wall, self.env.clock.mono_ms());
-        Effect::Fresh(wall)
+    /// The server named, at `said_at` by its clock, exactly what is held.
+    pub fn matched(&mut self, said_at: Timestamp) -> Effect {
+        let (wall, mono_ms) = (self.env.clock.wall(), self.env.clock.mono_ms());
+        Effect::Fresh(self.clock.matched(said_at, wall, mono_ms))
+    }
+
+    /// Mode of a door.
+    pub fn mode(&self, door: DoorId) -> Mode {
+        self.modes.get(&door).copied().unwrap_or(Mode::Normal)
+    }
+
+    /// Puts a door into a mode; returns the one before, for the case that it cannot be made durable.
+    pub fn put_mode(&mut self, door: DoorId, mode: Mode) -> Mode {
+        let before = if mode == Mode::Normal {
+            self.modes.remove(&door)
+        } else {
+            self.modes.insert(door, mode)
+        };
+        before.unwrap_or(Mode::Normal)
+    }
+
+    /// Whether there is such a door: the snapshot describes it, or a device stands at it.
+    pub fn has_door(&self, door: DoorId) -> bool {
+        self.index.knows_door(door) || self.doors.contains_key(&door)
     }
 
     /// Whether this rejection has not been recorded in this run: a server that repeats itself does not fill the journal.
@@ -247,13 +273,21 @@ impl Site {
     /// A fresh beat for all devices.
     pub fn beat(&mut self) -> Vec<u8> {
         let beat: Bytes8 = self.env.random().into();
-        self.beats.push_back(beat);
+        self.beats.push_back((beat, self.env.clock.mono_ms()));
         while self.beats.len() > BEATS_KEPT {
             self.beats.pop_front();
         }
         sekisho_domain::cbor::encode(&GatewayBeat {
             version: sekisho_domain::wire::VERSION,
             beat,
+        })
+    }
+
+    /// Whether a quote proves that a message is fresh.
+    fn is_fresh(&self, quote: Bytes8) -> bool {
+        let mono_ms = self.env.clock.mono_ms();
+        self.beats.iter().any(|(beat, made_at)| {
+            *beat == quote && mono_ms.saturating_sub(*made_at) <= QUOTE_LIFE_MS
         })
     }
 

@@ -1,4 +1,4 @@
-//! Unreadable and unknown codes, counted so that noise cannot fill the disk.
+//! Unreadable, unknown and late codes, counted so that noise cannot fill the disk.
 //!
 //! Above [`BURST`] in a minute at one reader, such codes are no longer recorded one by one but folded into one event per ten
 //! seconds, for longer each time. Codes of known passes are decided as ever.

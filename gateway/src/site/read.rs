@@ -1,6 +1,6 @@
 //! `up/read`: one presentation, decided. Online and offline alike.
 
-use sekisho_domain::access::{self, Check, Decision, Facts, Mode, Reason, Request};
+use sekisho_domain::access::{self, Check, Decision, Facts, Reason, Request};
 use sekisho_domain::cbor;
 use sekisho_domain::ids::{Correlation, DeviceId, PassId, SubjectId};
 use sekisho_domain::pass::Presented;
@@ -26,7 +26,7 @@ pub enum ReadOutcome {
     Folded {
         /// The bytes of `dn/answer`.
         answer: Vec<u8>,
-        /// On the way out the lock is released all the same.
+        /// On the way out the lock is released all the same, unless the read is stale.
         release: Option<Release>,
     },
     /// To be recorded first.
@@ -124,7 +124,7 @@ impl Site {
         }
         let now = self.now();
         let correlation = self.correlation();
-        if !self.beats.contains(&read.quote) {
+        if !self.is_fresh(read.quote) {
             return self.stale_read(&reader, &read, now, correlation);
         }
         let presented = Presented::read(&read.text, self.index.pass_keys(), self.identity.site);
@@ -246,7 +246,7 @@ impl Site {
             &case.presented,
             &held,
             &case.door,
-            Mode::Normal,
+            self.mode(case.door.id),
             policy,
             stale_s,
             audit,
@@ -303,18 +303,11 @@ impl Site {
 
     /// Moves the ratchet of an accepted presentation: a grant, or on the way out a good and fresh code.
     fn accept(&mut self, case: &Case<'_>, decision: &Decision, undo: &mut Undo) -> Option<Effect> {
-        let old = [Reason::PassStale, Reason::PassFuture, Reason::PassReplayed];
-        let fresh = case.request.signature == Check::Good
-            && !decision.reasons.iter().any(|reason| old.contains(reason));
-        if !(decision.release && fresh) {
+        if !decision.moves_ratchet(&case.request) {
             return None;
         }
         let pass = case.presented.pass()?;
-        let now_s = u32::try_from(case.now.wall.0 / 1000).unwrap_or(u32::MAX);
-        let (at_s, n) = case
-            .presented
-            .shown()
-            .map_or((now_s, 0), |shown| (shown.at_s, shown.n));
+        let (at_s, n) = case.presented.position();
         undo.ratchet = Some(Moved {
             pass,
             before: self.ratchets.insert(pass, (at_s, n)),
@@ -339,6 +332,10 @@ impl Site {
         let answer = answer(read, false, vec![Reason::StaleRead as u8], correlation);
         let effects = vec![answered(reader, read, &answer)];
         if let Some(state) = self.devices.get_mut(&reader.id) {
+            if state.noise.folds(now.mono_ms) {
+                let release = None;
+                return ReadOutcome::Folded { answer, release };
+            }
             state.begin(read.boot, read.n);
         }
         let undo = Undo::of_message(reader.id, read.boot, read.n);

@@ -65,7 +65,7 @@ impl World {
         };
         let mut site = Site::new(env(&clock), identity(), loaded).unwrap();
         site.learn_time(Timestamp(T0));
-        site.matched();
+        site.matched(Timestamp(T0));
         let mut world = Self {
             clock,
             phone,

@@ -1,5 +1,6 @@
 //! What changes together with events: one variant per fact, applied in the events' own transaction.
 
+use sekisho_domain::access::Mode;
 use sekisho_domain::crypto::Digest;
 use sekisho_domain::ids::{CommandId, Correlation, DeviceId, DoorId, PassId};
 use sekisho_domain::time::Timestamp;
@@ -76,6 +77,13 @@ pub enum Effect {
         /// Nonce of a cut, whose event is the last of this commit.
         cut: Option<[u8; 16]>,
     },
+    /// A door was put into a mode.
+    Mode {
+        /// Which door.
+        door: DoorId,
+        /// From now on.
+        mode: Mode,
+    },
     /// A receipt was verified: a new head, and every seal up to `seal_no` is freed.
     Receipt {
         /// Which log.
@@ -143,6 +151,7 @@ impl Effect {
             Self::Fresh(at) => mark(c, "fresh", at.0).await,
             Self::Confirmed(at) => mark(c, "floor", at.0).await,
             Self::Command { id, outcome, cut } => command(c, *id, *outcome, cut.as_ref(), context).await,
+            Self::Mode { door, mode } => door_mode(c, *door, *mode, now).await,
             Self::Receipt { origin, head, seal_no } => receipt(c, origin, *head, *seal_no, now).await,
             Self::DeviceRecorded(device) => {
                 sqlx::query("UPDATE device SET recorded_at = $2 WHERE id = $1").bind(device.text()).bind(now).execute(c).await.map(drop)
@@ -206,7 +215,7 @@ async fn snapshot(
     sqlx::query("DELETE FROM snapshot WHERE epoch < (SELECT MAX(epoch) FROM snapshot)")
         .execute(&mut *c)
         .await?;
-    sqlx::query("INSERT INTO snapshot (epoch, digest, signed, applied_at) VALUES ($1, $2, $3, $4)")
+    sqlx::query("INSERT OR REPLACE INTO snapshot (epoch, digest, signed, applied_at) VALUES ($1, $2, $3, $4)")
         .bind(int(epoch))
         .bind(digest.0.as_slice())
         .bind(signed)
@@ -240,6 +249,28 @@ async fn command(
         .bind(int(context.last_seq))
         .bind(nonce.as_slice())
         .bind(context.now.0)
+        .execute(c)
+        .await
+        .map(drop)
+}
+
+async fn door_mode(
+    c: &mut SqliteConnection,
+    door: DoorId,
+    mode: Mode,
+    now: i64,
+) -> sqlx::Result<()> {
+    if mode == Mode::Normal {
+        return sqlx::query("DELETE FROM door_mode WHERE door_id = $1")
+            .bind(door.text())
+            .execute(c)
+            .await
+            .map(drop);
+    }
+    sqlx::query("INSERT OR REPLACE INTO door_mode (door_id, mode, changed_at) VALUES ($1, $2, $3)")
+        .bind(door.text())
+        .bind(mode.name())
+        .bind(now)
         .execute(c)
         .await
         .map(drop)

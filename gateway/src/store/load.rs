@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use sekisho_domain::access::Mode;
 use sekisho_domain::crypto::Digest;
 use sekisho_domain::ids::{Correlation, DeviceId, DoorId, PassId};
 use sekisho_domain::time::Timestamp;
@@ -56,6 +57,8 @@ pub struct Loaded {
     pub answered: Vec<Answered>,
     /// Entries under way.
     pub releases: Vec<Release>,
+    /// Doors that do not decide by credential.
+    pub modes: HashMap<DoorId, Mode>,
     /// Devices that are recorded and not revoked.
     pub devices: Vec<Device>,
     /// Wall time of the last freshness that matched.
@@ -78,6 +81,7 @@ impl Store {
             ratchets: self.ratchets().await?,
             answered: self.answered().await?,
             releases: self.releases().await?,
+            modes: self.modes().await?,
             devices: self
                 .devices()
                 .await?
@@ -196,6 +200,16 @@ impl Store {
                     door: id(&door)?,
                 })
             })
+            .collect()
+    }
+
+    async fn modes(&self) -> anyhow::Result<HashMap<DoorId, Mode>> {
+        let rows: Vec<(String, String)> = sqlx::query_as("SELECT door_id, mode FROM door_mode")
+            .fetch_all(&self.pool)
+            .await?;
+        // What cannot be read keeps the door shut: uncertainty narrows.
+        rows.into_iter()
+            .map(|(door, mode)| Ok((id(&door)?, Mode::from_name(&mode).unwrap_or(Mode::Lockdown))))
             .collect()
     }
 

@@ -85,6 +85,14 @@ impl Tail {
         self.next_seq += 1;
     }
 
+    /// A snapshot names the log that takes our seals from now on. Of another one no head was verified yet.
+    pub(super) fn log_is(&mut self, origin: &str) {
+        if origin != self.origin {
+            origin.clone_into(&mut self.origin);
+            self.head = None;
+        }
+    }
+
     /// A receipt was verified that frees seals of `bytes` bytes.
     pub(super) fn receipt(&mut self, origin: &str, head: Head, seal_no: u64, bytes: u64) {
         if origin == self.origin {

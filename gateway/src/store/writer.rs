@@ -246,6 +246,9 @@ impl Writer {
                 let bytes = unfreed_bytes(c, *seal_no).await?;
                 tail.receipt(origin, *head, *seal_no, bytes);
             }
+            if let Effect::Snapshot { origin, .. } = effect {
+                tail.log_is(origin);
+            }
             effect
                 .apply(
                     c,

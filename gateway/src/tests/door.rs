@@ -19,7 +19,8 @@ pub(crate) struct Double {
     pub id: DeviceId,
     client: Client,
     pub heard: Arc<Mutex<Heard>>,
-    n: u64,
+    /// Number of the last message.
+    pub n: u64,
 }
 
 /// What a device has heard.

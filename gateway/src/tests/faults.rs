@@ -1,16 +1,19 @@
 //! What goes wrong: false receipts, restarts, a line that breaks, a device that is shut out.
 
 use clap::Parser;
+use sekisho_domain::cbor;
+use sekisho_domain::wire::VERSION;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::topic::Channel;
-use sekisho_domain::wire::uplink::Order;
+use sekisho_domain::wire::uplink::{Order, Receipt};
 use tokio_util::sync::CancellationToken;
 
 use super::door::Double;
-use super::doubles::until;
+use super::doubles::{until, wall};
 use super::whole::{Whole, audited, command, until_status};
 use crate::config::Config;
 use crate::env::Env;
+use crate::store::Store;
 use crate::{commands, run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -124,4 +127,46 @@ async fn a_revoked_device_is_out_and_the_others_come_back() {
     assert!(second.unwrap_err().to_string().contains("another"));
     whole.stop().await;
     audited(&whole).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_for_what_is_not_kept_does_not_stop_the_stream() {
+    let mut whole = Whole::new().await;
+    whole.inform(1).await;
+    whole.device(&["--kind", "lock"], "lock").await.stop().await;
+    until_status(&whole, |status| {
+        status.durable.last_seal > 1 && status.durable.unacknowledged == 0
+    })
+    .await;
+    let store = Store::open(&whole.home().database()).await.unwrap();
+    let later = wall().plus_ms(100 * 86_400_000);
+    store.prune(later).await.unwrap();
+    assert_eq!(store.seal_hash(1).await.unwrap(), None);
+    store.close().await;
+    let stream = whole.server.seen.lock().unwrap().stream.unwrap();
+    let receipt = Receipt {
+        version: VERSION,
+        stream,
+        resend_from: Some(1),
+        proof: None,
+        credit: 64,
+    };
+    whole
+        .server
+        .send(Channel::Receipt, cbor::encode(&receipt))
+        .await;
+    until_status(&whole, |status| {
+        status.live.as_ref().is_some_and(|live| {
+            live.ignored
+                .contains_key("a request for a seal that is not kept")
+        })
+    })
+    .await;
+    let cut = command(1, Order::Cut([1; 16].into()), whole.server.nonce());
+    whole.server.send(Channel::Command, cut).await;
+    whole
+        .server
+        .wait("a cut", |seen| seen.count(EventCode::LogCut) == 1)
+        .await;
+    whole.stop().await;
 }

@@ -6,6 +6,7 @@ mod day;
 mod door;
 mod doubles;
 mod faults;
+mod modes;
 mod whole;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -28,7 +29,9 @@ use sekisho_domain::wire::snapshot::{Class, Door, Grant, PassRow, PassState, Pol
 use sekisho_domain::wire::topic::Channel;
 
 use crate::env::{Clock, Env, Rng};
-use crate::store::{Device, Identity};
+use crate::gateway::Gateway;
+use crate::site::Site;
+use crate::store::{Device, Identity, Journal, Limits, Loaded, Store};
 
 /// 2026-11-20T00:00:00Z.
 pub(crate) const T0: i64 = 1_795_132_800_000;
@@ -257,6 +260,30 @@ pub(crate) fn device(id: DeviceId, kind: DeviceKind, direction: Option<Direction
         recorded: true,
         revoked: false,
     }
+}
+
+/// A gateway in whose journal there is no more room.
+pub(crate) async fn full_gateway(dir: &std::path::Path) -> Arc<Gateway> {
+    let env = env(&TestClock::new());
+    let path = dir.join("gateway.db");
+    let store = Store::create(&path, &identity(), Timestamp(T0))
+        .await
+        .unwrap();
+    let limits = Limits {
+        max_bytes: 1,
+        ..Limits::default()
+    };
+    let clock = Arc::clone(&env.clock);
+    let journal = Journal::start(&store, &identity(), seal_key(), clock, limits)
+        .await
+        .unwrap();
+    let site = Site::new(env.clone(), identity(), Loaded::default()).unwrap();
+    let gateway = Gateway::new(env, store, journal, site, limits.max_bytes);
+    let first = gateway.site().policy_activated();
+    gateway.record_events([first]).await.unwrap();
+    let mut view = gateway.journal.watch();
+    view.wait_for(|view| view.last_seal == 1).await.unwrap();
+    gateway
 }
 
 /// The three devices of the door.

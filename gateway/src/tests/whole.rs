@@ -158,6 +158,11 @@ impl Whole {
         self.server
             .send_freshness(epoch, Digest::of(&[&signed]), (0, Digest::ZERO))
             .await;
+        until_status(self, |status| {
+            let known = |live: &status::Running| live.stale_s.is_some();
+            status.live.as_ref().is_some_and(known)
+        })
+        .await;
         signed
     }
 
@@ -176,13 +181,21 @@ pub(crate) fn has_snapshot(events: &[Event], code: EventCode, epoch: u64) -> boo
 }
 
 pub(crate) fn command(id: u8, order: Order, nonce: sekisho_domain::wire::Bytes16) -> Vec<u8> {
-    let now = wall();
+    command_until(id, order, nonce, wall().plus_ms(9_000))
+}
+
+pub(crate) fn command_until(
+    id: u8,
+    order: Order,
+    nonce: sekisho_domain::wire::Bytes16,
+    not_after: Timestamp,
+) -> Vec<u8> {
     let command = Command {
         version: VERSION,
         id: CommandId([id; 16]),
         order,
-        issued_at: now,
-        not_after: now.plus_ms(9_000),
+        issued_at: not_after.plus_ms(-9_000),
+        not_after,
         nonce,
     };
     signed::seal_for(

@@ -1,25 +1,25 @@
 //! Orders: late ones are refused and recorded, each is executed at most once, a repeat gets the same result.
 
+use sekisho_domain::access::Mode;
 use sekisho_domain::crypto::Digest;
 use sekisho_domain::evidence::disclosure;
-use sekisho_domain::ids::CommandId;
+use sekisho_domain::ids::{CommandId, DoorId};
 use sekisho_domain::time::Reading;
-use sekisho_domain::wire::body::{CommandBody, LogCut};
+use sekisho_domain::wire::body::{CommandBody, LogCut, ModeChanged};
 use sekisho_domain::wire::bus::MESSAGE_MAX;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::keyring::Purpose;
 use sekisho_domain::wire::signed;
 use sekisho_domain::wire::topic::Channel;
-use sekisho_domain::wire::uplink::{COMMAND_LIFE_MS, Command, CommandResult, Order, Outcome};
+use sekisho_domain::wire::uplink::{
+    COMMAND_LIFE_MS, Command, CommandResult, Order, Outcome, REASON_MAX,
+};
 use sekisho_domain::wire::{Bytes16, VERSION};
 
 use super::Uplink;
 use crate::site::Release;
 use crate::store::{Commit, Draft, Effect};
-
-/// Longest reason kept beside an order, characters.
-const REASON_MAX: usize = 200;
 
 /// Whether an order may still be executed. Pure: the error bound of the clock counts against it.
 pub fn judge(command: &Command, nonce: &Bytes16, now: &Reading) -> Outcome {
@@ -76,76 +76,131 @@ impl Uplink {
     }
 
     async fn execute(&mut self, command: Command) {
-        let body = CommandBody {
-            command: command.id,
-            outcome: Outcome::Executed,
-        };
-        let executed = self
+        match command.order {
+            Order::Cut(nonce) => self.cut(command.id, nonce).await,
+            Order::Unlock(door, reason) => self.release(command.id, door, &reason).await,
+            Order::Mode(door, mode, reason) => self.mode(command.id, door, mode, &reason).await,
+        }
+    }
+
+    async fn cut(&mut self, id: CommandId, nonce: Bytes16) {
+        let cut = self
             .gateway
             .site()
-            .event(EventCode::CommandExecuted)
-            .with_body(&body);
-        match command.order {
-            Order::Cut(nonce) => {
-                let cut = self
-                    .gateway
-                    .site()
-                    .event(EventCode::LogCut)
-                    .with_body(&LogCut { nonce });
-                let events = vec![
-                    executed.into(),
-                    Draft {
-                        event: cut,
-                        openings: Vec::new(),
-                        closes: true,
-                    },
-                ];
-                let effect = Effect::Command {
-                    id: command.id,
-                    outcome: Outcome::Executed,
-                    cut: Some(*nonce),
-                };
-                match self
-                    .gateway
-                    .record(Commit {
-                        events,
-                        effects: vec![effect],
-                    })
-                    .await
-                {
-                    Ok(committed) => {
-                        self.result(command.id, Outcome::Executed, Some(committed.last_seal))
-                            .await;
-                    }
-                    Err(error) => tracing::error!(%error, "a cut could not be recorded"),
-                }
+            .event(EventCode::LogCut)
+            .with_body(&LogCut { nonce });
+        let events = vec![
+            self.executed(id),
+            Draft {
+                event: cut,
+                openings: Vec::new(),
+                closes: true,
+            },
+        ];
+        let effects = vec![done(id, Outcome::Executed, Some(*nonce))];
+        match self.gateway.record(Commit { events, effects }).await {
+            Ok(committed) => {
+                self.result(id, Outcome::Executed, Some(committed.last_seal))
+                    .await;
             }
-            Order::Unlock(door, reason) => {
-                let planned = self.unlock(command.id, door, &reason, executed);
-                let Some((commit, release)) = planned else {
-                    return self.refuse(command.id, Outcome::Rejected).await;
-                };
-                match self.gateway.record(commit).await {
-                    Ok(_) => {
-                        self.bus.release(&release).await;
-                        self.result(command.id, Outcome::Executed, None).await;
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "an order was not executed: it could not be recorded");
-                    }
-                }
+            Err(error) => tracing::error!(%error, "a cut could not be recorded"),
+        }
+    }
+
+    async fn release(&mut self, id: CommandId, door: DoorId, reason: &str) {
+        let Some((commit, release)) = self.unlock(id, door, reason) else {
+            return self.refuse(id, Outcome::Rejected).await;
+        };
+        match self.gateway.record(commit).await {
+            Ok(_) => {
+                self.bus.release(&release).await;
+                self.result(id, Outcome::Executed, None).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "an order was not executed: it could not be recorded");
             }
         }
     }
 
-    /// The record of a release by order, and the release; `None` when the door has no lock that was ever heard.
-    fn unlock(
+    /// A mode that keeps people out is in force at once; one that lets them in counts once it is recorded.
+    async fn mode(&mut self, id: CommandId, door: DoorId, to: Mode, reason: &str) {
+        let Some((commit, from)) = self.change(id, door, to, reason) else {
+            return self.refuse(id, Outcome::Rejected).await;
+        };
+        if to != Mode::Normal {
+            self.gateway.site().put_mode(door, to);
+        }
+        match self.gateway.record(commit).await {
+            Ok(_) => {
+                self.gateway.site().put_mode(door, to);
+                self.result(id, Outcome::Executed, None).await;
+            }
+            Err(error) => {
+                self.gateway.site().put_mode(door, from);
+                tracing::error!(%error, "a door keeps its mode: the order could not be recorded");
+            }
+        }
+    }
+
+    /// The record of a mode by order, and the mode before; `None` when there is no such door.
+    fn change(
         &self,
         id: CommandId,
-        door: sekisho_domain::ids::DoorId,
+        door: DoorId,
+        to: Mode,
         reason: &str,
-        executed: Event,
-    ) -> Option<(Commit, Release)> {
+    ) -> Option<(Commit, Mode)> {
+        let executed = self.executed(id);
+        let site = self.gateway.site();
+        if !site.has_door(door) {
+            return None;
+        }
+        let from = site.mode(door);
+        let (actor, opening) = self.actor(id, reason);
+        let event = Event {
+            door: Some(door),
+            zone: site
+                .index()
+                .knows_door(door)
+                .then(|| site.index().door(door).zone),
+            actor: Some(actor),
+            ..site.event(EventCode::DoorModeChanged)
+        };
+        let event = event.with_body(&ModeChanged {
+            command: id,
+            from,
+            to,
+        });
+        let events = vec![
+            executed,
+            Draft {
+                event,
+                openings: vec![opening],
+                closes: false,
+            },
+        ];
+        let effects = vec![
+            done(id, Outcome::Executed, None),
+            Effect::Mode { door, mode: to },
+        ];
+        Some((Commit { events, effects }, from))
+    }
+
+    fn executed(&self, id: CommandId) -> Draft {
+        let body = CommandBody {
+            command: id,
+            outcome: Outcome::Executed,
+        };
+        self.gateway
+            .site()
+            .event(EventCode::CommandExecuted)
+            .with_body(&body)
+            .into()
+    }
+
+    /// The record of a release by order, and the release; `None` when the door has no lock that was ever heard.
+    fn unlock(&self, id: CommandId, door: DoorId, reason: &str) -> Option<(Commit, Release)> {
+        let executed = self.executed(id);
         let site = self.gateway.site();
         let correlation = site.correlation();
         let found = site.index().door(door);
@@ -164,29 +219,23 @@ impl Uplink {
             outcome: Outcome::Executed,
         });
         let events = vec![
-            executed.into(),
+            executed,
             Draft {
                 event,
                 openings: vec![opening],
                 closes: false,
             },
         ];
-        let effects = vec![Effect::Command {
-            id,
-            outcome: Outcome::Executed,
-            cut: None,
-        }];
+        let effects = vec![done(id, Outcome::Executed, None)];
         Some((Commit { events, effects }, release))
     }
 
     /// A person wrote the reason, so it stands beside the record like every personal thing.
     fn actor(&self, id: CommandId, reason: &str) -> (Digest, String) {
-        let reason: String = reason.chars().take(REASON_MAX).collect();
-        let mut value = format!("{id}: {reason}");
-        // Japanese takes three bytes a character; an opening is bounded in bytes.
-        while value.len() > REASON_MAX {
-            value.pop();
-        }
+        // A control character takes six bytes in an opening, which is bounded, and says nothing in a reason.
+        let spoken = reason.chars().filter(|c| !c.is_control());
+        let reason: String = spoken.take(REASON_MAX).collect();
+        let value = format!("{id}: {reason}");
         let opening = disclosure::disclose(self.gateway.env.random(), "actor", &value);
         (disclosure::commitment(&opening), opening)
     }
@@ -203,11 +252,7 @@ impl Uplink {
         });
         let commit = Commit {
             events: vec![event.into()],
-            effects: vec![Effect::Command {
-                id,
-                outcome,
-                cut: None,
-            }],
+            effects: vec![done(id, outcome, None)],
         };
         match self.gateway.record(commit).await {
             Ok(_) => self.result(id, outcome, None).await,
@@ -230,6 +275,10 @@ impl Uplink {
         let bytes = signed::seal_for(&self.key, gateway, Channel::Result, &result);
         self.publish(Channel::Result, bytes, false).await;
     }
+}
+
+fn done(id: CommandId, outcome: Outcome, cut: Option<[u8; 16]>) -> Effect {
+    Effect::Command { id, outcome, cut }
 }
 
 #[cfg(test)]

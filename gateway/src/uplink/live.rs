@@ -54,7 +54,7 @@ impl Uplink {
                 && said.snapshot_digest == site.index().digest
                 && said.revocation_digest == site.revocations().digest;
             let freshened = if exact {
-                effects.push(site.matched());
+                effects.push(site.matched(said.at));
                 Freshened::Matched
             } else if named.0 < held.0 || named.1 < held.1 || held == named {
                 Freshened::Ahead
@@ -246,4 +246,6 @@ pub(super) struct Session {
     pub born_at: u64,
     /// The last seal that the server asked for again, and when.
     pub asked: Option<(u64, u64)>,
+    /// The next seal could not be sent: not before the next tick.
+    pub stuck: bool,
 }

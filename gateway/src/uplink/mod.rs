@@ -48,9 +48,6 @@ const REASK_MS: u64 = 1_000;
 /// When the server names something newer that does not come by itself, the birth is repeated after this, ms.
 const BEHIND_MS: u64 = 5_000;
 
-/// Seals read from the database at once.
-const READ_AT_ONCE: u32 = 16;
-
 /// The line to the server.
 pub struct Uplink {
     gateway: Arc<Gateway>,
@@ -99,6 +96,7 @@ impl Uplink {
             progress_at: 0,
             born_at: 0,
             asked: None,
+            stuck: false,
         };
         let uplink = Self {
             gateway: Arc::clone(gateway),
@@ -124,17 +122,22 @@ impl Uplink {
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 event = events.recv() => match event {
                     Some(event) => self.event(event).await,
                     None => anyhow::bail!("the client of the uplink ended"),
                 },
-                // When the journal ends, the run is ending too: `stop` follows.
-                Ok(()) = journal.changed() => self.pump().await,
                 _ = every.tick() => self.tick().await,
+                // Seals go one by one, after what the server has to say: a revocation waits for no backlog.
+                () = std::future::ready(()), if self.may_send() => self.send_seal().await,
+                // When the journal ends, the run is ending too: `stop` follows.
+                Ok(()) = journal.changed() => {}
             }
         }
-        self.pump().await;
+        while self.may_send() {
+            self.send_seal().await;
+        }
         if self.client.is_connected() {
             let state = self.state(false);
             self.publish(Channel::State, state, true).await;
@@ -172,6 +175,7 @@ impl Uplink {
             progress_at: now,
             born_at: 0,
             asked: None,
+            stuck: false,
         };
         self.staging = Staging::default();
         self.behind_since = None;
@@ -188,7 +192,6 @@ impl Uplink {
         }
         self.birth().await;
         self.note(EventCode::SyncOnline).await;
-        self.pump().await;
     }
 
     async fn message(&mut self, message: Message) {
@@ -253,6 +256,12 @@ impl Uplink {
                 return Ok(());
             }
             self.session.asked = Some((from, now));
+            let kept = self.gateway.store.seal_hash(from).await;
+            if from <= last && !matches!(kept, Ok(Some(_))) {
+                // Going back to what cannot be sent would keep what can.
+                tracing::error!(from, ?kept, "the server asks for a seal that is not kept");
+                return Err("a request for a seal that is not kept");
+            }
             self.session.acked = from - 1;
             self.session.sent = from - 1;
             self.session.progress_at = now;
@@ -270,7 +279,6 @@ impl Uplink {
                 }
             }
         }
-        self.pump().await;
         Ok(())
     }
 
@@ -300,50 +308,32 @@ impl Uplink {
         Ok(())
     }
 
-    /// Publishes the next seals, as many as the server takes.
-    async fn pump(&mut self) {
-        loop {
-            let may = self.session.acked.saturating_add(self.session.credit);
-            let last = self.gateway.journal.view().last_seal;
-            if !self.client.is_connected() || self.session.sent >= may || self.session.sent >= last
-            {
-                return;
-            }
-            let limit = u32::try_from(may - self.session.sent)
-                .unwrap_or(u32::MAX)
-                .min(READ_AT_ONCE);
-            let seals = match self
-                .gateway
-                .store
-                .seals_from(self.session.sent + 1, limit)
-                .await
-            {
-                Ok(seals)
-                    if seals
-                        .first()
-                        .is_none_or(|seal| seal.no != self.session.sent + 1) =>
-                {
-                    tracing::error!(
-                        seal = self.session.sent + 1,
-                        "the server asks for a seal that is no longer kept"
-                    );
-                    return;
-                }
-                Ok(seals) => seals,
-                Err(error) => {
-                    tracing::error!(%error, "seals cannot be read");
-                    return;
-                }
-            };
-            if self.session.sent == self.session.acked {
-                self.session.progress_at = self.mono();
-            }
-            for seal in seals {
-                if !self.publish(Channel::Evidence, seal.publish, false).await {
-                    return;
-                }
-                self.session.sent = seal.no;
-            }
+    /// Whether the server takes another seal, and there is one.
+    fn may_send(&self) -> bool {
+        let Session { sent, acked, .. } = self.session;
+        !self.session.stuck
+            && self.client.is_connected()
+            && sent < acked.saturating_add(self.session.credit)
+            && sent < self.gateway.journal.view().last_seal
+    }
+
+    /// Publishes the next seal. When that fails it is tried again at the next tick.
+    async fn send_seal(&mut self) {
+        let no = self.session.sent + 1;
+        self.session.stuck = true;
+        let seal = match self.gateway.store.seals_from(no, 1).await {
+            Ok(seals) => seals.into_iter().find(|seal| seal.no == no),
+            Err(error) => return tracing::error!(%error, "seals cannot be read"),
+        };
+        let Some(seal) = seal else {
+            return tracing::error!(no, "a seal is not kept");
+        };
+        if self.session.sent == self.session.acked {
+            self.session.progress_at = self.mono();
+        }
+        if self.publish(Channel::Evidence, seal.publish, false).await {
+            self.session.sent = no;
+            self.session.stuck = false;
         }
     }
 
@@ -365,7 +355,7 @@ impl Uplink {
             self.behind_since = Some(now);
             self.rebirth().await;
         }
-        self.pump().await;
+        self.session.stuck = false;
     }
 
     /// Says the birth again, under a fresh nonce: a server takes one with a known nonce for an echo of the broker.

@@ -20,7 +20,7 @@ impl Staging {
             || chunk.bytes.is_empty()
             || chunk.bytes.len() > CHUNK_MAX
             || total > SNAPSHOT_MAX
-            || offset + chunk.bytes.len() > total
+            || offset.saturating_add(chunk.bytes.len()) > total
         {
             return Err("a chunk outside the bounds of a snapshot");
         }

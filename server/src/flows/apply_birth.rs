@@ -1,5 +1,6 @@
 //! What a gateway says of itself when it connects, and what the broker says when it is gone.
 
+use sekisho_domain::crypto::Digest;
 use sekisho_domain::ids::{GatewayId, LogId};
 use sekisho_domain::wire::VERSION;
 use sekisho_domain::wire::signed::open_for;
@@ -12,12 +13,16 @@ use super::sequence::catch_up;
 use super::tell_gateway::{send_freshness, send_resend, send_revocation, send_snapshot};
 use crate::app::{App, Live};
 use crate::store::gateways::{Gateway, GatewayState};
+use crate::store::holds::Kind;
 use crate::store::log::Log;
 use crate::store::{self, Scope, Tx};
 use crate::uplink::Session;
 
 /// Most bytes of a signed state.
 const STATE_MAX: usize = 4 * 1024;
+
+/// Most bytes of the version of a gateway's program.
+const SOFTWARE_MAX: usize = 100;
 
 /// What became of a state message.
 #[derive(Debug, PartialEq, Eq)]
@@ -85,6 +90,10 @@ fn open(gateway: &Gateway, payload: &[u8]) -> Result<State, &'static str> {
     if state.gateway != gateway.id || state.site != gateway.site {
         return Err("names another gateway or site");
     }
+    // Text of a gateway's own: it goes into a column, where PostgreSQL takes no NUL, and onto pages.
+    if state.software.len() > SOFTWARE_MAX || state.software.chars().any(char::is_control) {
+        return Err("an impossible version of its program");
+    }
     Ok(state)
 }
 
@@ -92,6 +101,7 @@ fn open(gateway: &Gateway, payload: &[u8]) -> Result<State, &'static str> {
 async fn begin(app: &App, gateway: &Gateway, state: &State) -> Result<(), FlowError> {
     let mut tx = app.db.read().await?;
     let held = known_head(&mut tx, app, gateway, state).await?;
+    let is_unknown = held.is_none() && state.head.is_some();
     let newest = store::snapshots::newest_head(&mut tx, gateway.site).await?;
     let revocation_epoch = store::snapshots::revocation_epoch(&mut tx, gateway.site).await?;
     let logged = store::log::last_logged(&mut tx, gateway.id, state.stream)
@@ -102,17 +112,20 @@ async fn begin(app: &App, gateway: &Gateway, state: &State) -> Result<(), FlowEr
         .iter()
         .find(|stream| stream.stream == state.stream)
         .map_or(0, |stream| stream.end.seal_no);
-    if let Some(why) = ahead(
-        state,
-        newest.as_ref().map_or(0, |head| head.0),
-        revocation_epoch,
-        stored,
-    ) && let Some(log) = store::log::current(&mut tx, Scope::System, Some(gateway.site)).await?
-    {
-        app.uplink
-            .halt(log.id, format!("gateway {} has seen {why}", gateway.id));
-    }
+    let replaced = store::holds::replaced_at(&mut tx, gateway.site).await?;
     drop(tx);
+    let why = if replaced.is_some_and(|seen| state.snapshot_epoch <= seen) {
+        // It has not heard of the log's successor yet: all that it says is of the time before.
+        None
+    } else if is_unknown {
+        Some("a head of the log that this database never signed")
+    } else {
+        let newest = newest.as_ref().map(|head| (head.0, head.2));
+        // Receipts of the lost time are for seals that are still coming again.
+        let stored = replaced.map_or(stored, |_| stored.max(state.last_receipt));
+        ahead(state, newest, revocation_epoch, stored)
+    };
+    judge(app, gateway, why).await?;
     let session = Session {
         site: gateway.site,
         boot: state.boot,
@@ -148,12 +161,15 @@ async fn begin(app: &App, gateway: &Gateway, state: &State) -> Result<(), FlowEr
 /// Whether the gateway has seen more than our database holds; a backup was restored then.
 fn ahead(
     state: &State,
-    snapshot_epoch: u64,
+    snapshot: Option<(u64, Digest)>,
     revocation_epoch: u64,
     stored_seal: u64,
 ) -> Option<&'static str> {
-    if state.snapshot_epoch > snapshot_epoch {
+    let (epoch, digest) = snapshot.unwrap_or((0, Digest::ZERO));
+    if state.snapshot_epoch > epoch {
         Some("a newer snapshot than this database holds")
+    } else if state.snapshot_epoch == epoch && epoch > 0 && state.snapshot_digest != digest {
+        Some("another snapshot under the number of the newest one")
     } else if state.revocation_epoch > revocation_epoch {
         Some("a newer revocation list than this database holds")
     } else if state.last_receipt > stored_seal {
@@ -164,7 +180,7 @@ fn ahead(
 }
 
 /// The log whose history the gateway's head belongs to. A head that belongs to none of the site's logs means that our
-/// database is not the one that signed it: the newest log is not signed any more.
+/// database is not the one that signed it.
 async fn known_head(
     tx: &mut Tx,
     app: &App,
@@ -180,16 +196,30 @@ async fn known_head(
             return Ok(Some((log.id, head)));
         }
     }
-    if let Some(log) = logs.first() {
-        app.uplink.halt(
-            log.id,
-            format!(
-                "gateway {} holds a head of {} leaves that this database never signed",
-                gateway.id, head.size
-            ),
-        );
-    }
     Ok(None)
+}
+
+/// A gateway that has seen more holds its site's log, across restarts; one that has not ends the wait after a restore.
+async fn judge(app: &App, gateway: &Gateway, why: Option<&str>) -> Result<(), FlowError> {
+    let site = gateway.site;
+    let mut tx = app.db.write().await?;
+    let Some(log) = store::log::current(&mut tx, Scope::System, Some(site)).await? else {
+        return Ok(());
+    };
+    if let Some(why) = why {
+        let why = format!("gateway {} has seen {why}", gateway.id);
+        if store::holds::put(&mut tx, log.id, Kind::Ahead, &why, app.now()).await? {
+            tracing::error!(site.id = %site, log.origin, why, "this log is not signed any more (restored backup?); see `sekisho doctor`");
+        }
+    } else if store::holds::end_wait(&mut tx, Scope::System, site).await? > 0 {
+        tracing::info!(site.id = %site, log.origin, "the gateway has seen nothing newer; the restored log goes on");
+        app.pending.notify_one();
+    } else {
+        return Ok(());
+    }
+    tx.commit().await?;
+    app.facts_changed.notify_one();
+    Ok(())
 }
 
 async fn holds(tx: &mut Tx, app: &App, log: &Log, head: &Head) -> Result<bool, FlowError> {
@@ -203,7 +233,6 @@ async fn holds(tx: &mut Tx, app: &App, log: &Log, head: &Head) -> Result<bool, F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sekisho_domain::crypto::Digest;
     use sekisho_domain::ids::{SiteId, StreamId};
     use sekisho_domain::time::Timestamp;
 
@@ -227,10 +256,14 @@ mod tests {
             software: String::new(),
             at: Timestamp(0),
         };
-        assert_eq!(ahead(&state(4, 2, 7), 4, 2, 7), None);
-        assert_eq!(ahead(&state(0, 0, 0), 4, 2, 7), None);
-        assert!(ahead(&state(5, 2, 7), 4, 2, 7).is_some());
-        assert!(ahead(&state(4, 3, 7), 4, 2, 7).is_some());
-        assert!(ahead(&state(4, 2, 8), 4, 2, 7).is_some());
+        let ours = Some((4, Digest::ZERO));
+        assert_eq!(ahead(&state(4, 2, 7), ours, 2, 7), None);
+        assert_eq!(ahead(&state(0, 0, 0), ours, 2, 7), None);
+        assert_eq!(ahead(&state(0, 0, 0), None, 0, 0), None);
+        assert!(ahead(&state(5, 2, 7), ours, 2, 7).is_some());
+        assert!(ahead(&state(4, 3, 7), ours, 2, 7).is_some());
+        assert!(ahead(&state(4, 2, 8), ours, 2, 7).is_some());
+        let other = Some((4, Digest([1; 32])));
+        assert!(ahead(&state(4, 2, 7), other, 2, 7).is_some());
     }
 }

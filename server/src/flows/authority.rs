@@ -44,7 +44,11 @@ pub async fn to_organisation(
 }
 
 /// To a site, and to what belongs to it.
-pub async fn to_site(tx: &mut Tx, actor: &Actor, site: &Site) -> crate::store::SqlResult<Vec<Relation>> {
+pub async fn to_site(
+    tx: &mut Tx,
+    actor: &Actor,
+    site: &Site,
+) -> crate::store::SqlResult<Vec<Relation>> {
     let mut relations = Vec::new();
     if let Some(own) = actor.organisation {
         if own == site.operator {
@@ -61,7 +65,11 @@ pub async fn to_site(tx: &mut Tx, actor: &Actor, site: &Site) -> crate::store::S
 }
 
 /// To a person.
-pub async fn to_person(tx: &mut Tx, actor: &Actor, person: &Person) -> crate::store::SqlResult<Vec<Relation>> {
+pub async fn to_person(
+    tx: &mut Tx,
+    actor: &Actor,
+    person: &Person,
+) -> crate::store::SqlResult<Vec<Relation>> {
     let mut relations = Vec::new();
     if actor.who == Who::Person(person.id) {
         relations.push(Relation::Own);

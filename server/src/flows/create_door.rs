@@ -1,6 +1,7 @@
 //! Adds a door to a site.
 
 use minicbor::bytes::ByteArray;
+use sekisho_domain::access::Mode;
 use sekisho_domain::authority::Action;
 use sekisho_domain::ids::{DoorId, SiteId, ZoneId};
 use sekisho_domain::refusal::{Code, Refusal};
@@ -102,5 +103,7 @@ fn decide(app: &App, want: &CreateDoor, zones: &[Zone]) -> Result<Door, Refusal>
         min_assurance: want.min_assurance,
         unlock_ms: want.unlock_ms,
         created_at: now,
+        mode: Mode::Normal,
+        mode_since: None,
     })
 }

@@ -1,7 +1,7 @@
 //! Adds a person to an organisation.
 
 use minicbor::bytes::ByteArray;
-use sekisho_domain::authority::{Action, Role};
+use sekisho_domain::authority::{Action, Relation, Role};
 use sekisho_domain::ids::{MembershipId, OrganisationId, PersonId};
 use sekisho_domain::refusal::Code;
 use sekisho_domain::wire::body::RegistryBody;
@@ -10,8 +10,9 @@ use sekisho_domain::wire::code::EventCode;
 use super::change::{Change, change};
 use super::create_organisation::NewPerson;
 use super::record::{Draft, record};
-use super::{Actor, FlowError, authority, input};
+use super::{Actor, FlowError, Who, authority, input};
 use crate::app::App;
+use crate::store::organisations::OrganisationKind;
 use crate::store::people::{self, Locale, Membership, Person};
 use crate::store::{Scope, db, organisations};
 
@@ -30,8 +31,9 @@ pub struct CreatePerson {
     pub role: Role,
 }
 
-/// Adds a person: whoever runs the home organisation, or the owner of an operator that serves it. Another role than `member`
-/// takes an owner. Refused with `not_found`, `not_allowed`, `invalid_input` or `email_taken`.
+/// Adds a person: whoever runs the home organisation, or, while a company has no owner yet, the owner of an operator that
+/// serves it. Another role than `member` takes an owner. Refused with `not_found`, `not_allowed`, `invalid_input` or
+/// `email_taken`.
 pub async fn create_person(
     app: &App,
     actor: &Actor,
@@ -55,6 +57,15 @@ async fn attempt(
         .ok_or(Code::NotFound)?;
     let relations = authority::to_organisation(&mut change.tx, actor, organisation.id).await?;
     authority::require(actor, Action::WritePerson, &relations)?;
+    // Any operator can open a site to any organisation. That must not make it the master of that organisation's people: from
+    // outside, a company is set up and no more.
+    let from_outside = actor.who != Who::System && !relations.contains(&Relation::SameOrganisation);
+    if from_outside
+        && (organisation.kind != OrganisationKind::Company
+            || people::has_owner(&mut change.tx, organisation.id).await?)
+    {
+        return Err(Code::NotAllowed.into());
+    }
     if want.role != Role::Member {
         authority::require(actor, Action::WriteRole, &relations)?;
     }

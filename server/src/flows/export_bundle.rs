@@ -27,6 +27,7 @@ use super::order_cut::{Cuts, order_cut};
 use super::publish_tiles::tile_bytes;
 use super::record::{Draft, record};
 use super::sequence::{catch_up, sequence};
+use super::start_fence::sign_alone;
 use super::{Actor, FlowError};
 use crate::app::App;
 use crate::store::log::Log;
@@ -37,7 +38,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// An export waits 15 s for the cuts.
 const LOOKS_MAX: u32 = 300;
 
-/// After 2 s the exporter sequences by itself: no server may be running. Two sequencers at once are safe.
+/// After 2 s the exporter sequences by itself, unless a server runs: that one may have halted the log.
 const LOOKS_ALONE: u32 = 40;
 
 /// What was exported.
@@ -126,12 +127,16 @@ pub async fn permitted(app: &App, actor: &Actor, site: SiteId) -> Result<(), Flo
 
 /// Waits until every cut is in the log, for a bounded time; what is missing then becomes findings.
 async fn wait(app: &App, site: SiteId, cuts: &Cuts) -> Result<Vec<String>, FlowError> {
+    let mut alone = None;
     for look in 0..LOOKS_MAX {
         let findings = missing(app, site, cuts).await?;
         if findings.is_empty() {
             return Ok(findings);
         }
-        if look >= LOOKS_ALONE {
+        if look >= LOOKS_ALONE && alone.is_none() {
+            alone = sign_alone(app).await?;
+        }
+        if alone.is_some() {
             let mut tx = app.db.read().await?;
             let log = store::log::current(&mut tx, Scope::System, Some(site))
                 .await?

@@ -1,6 +1,7 @@
 //! Text from people: trimmed, bounded, printable.
 
 use sekisho_domain::refusal::{Code, Refusal};
+use sekisho_domain::wire::uplink::REASON_MAX;
 
 /// Most characters of a name.
 pub const NAME_MAX: usize = 120;
@@ -34,6 +35,15 @@ pub fn email(text: &str) -> Result<String, Refusal> {
     }
 }
 
+/// Why something is done: 1 to [`REASON_MAX`] characters without control characters, trimmed.
+pub fn reason(text: &str) -> Result<String, Refusal> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > REASON_MAX || text.chars().any(char::is_control) {
+        return Err(invalid("reason"));
+    }
+    Ok(text.to_owned())
+}
+
 /// What is wrong lies in `field`.
 pub fn invalid(field: &'static str) -> Refusal {
     Refusal::new(Code::InvalidInput).with("field", field)
@@ -57,6 +67,15 @@ mod tests {
                 "name",
                 "{bad:?}"
             );
+        }
+    }
+
+    #[test]
+    fn reasons_are_trimmed_bounded_and_printable() {
+        assert_eq!(reason(" 荷物の受け取り ").unwrap(), "荷物の受け取り");
+        assert!(reason(&"字".repeat(200)).is_ok());
+        for bad in ["", " \t ", "a\nb", "a\u{7f}", &"字".repeat(201)] {
+            assert_eq!(reason(bad).unwrap_err().data["field"], "reason", "{bad:?}");
         }
     }
 

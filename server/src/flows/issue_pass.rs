@@ -22,7 +22,7 @@ use crate::store::doors::Door;
 use crate::store::holder_keys::{self, RegisteredKey};
 use crate::store::passes::{self, Pass};
 use crate::store::sites::Site;
-use crate::store::{Scope, columns, doors, locks, people, sites, subjects};
+use crate::store::{Scope, columns, doors, holds, locks, people, sites, subjects};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ pub struct Issued {
 }
 
 /// Issues a pass. For a phone whose key has an active pass for this booking already, that one; active passes for other phones
-/// end. Refused with `not_found`, `not_allowed`, `booking_cancelled`, `booking_ended`, `person_suspended`, `no_holder_key` or
+/// end, and so do earlier prints where another is printed. Refused with `not_found`, `not_allowed`, `booking_cancelled`, `booking_ended`, `person_suspended`, `no_holder_key` or
 /// `static_not_accepted`.
 pub async fn issue_pass(app: &App, actor: &Actor, want: IssuePass) -> Result<Issued, FlowError> {
     let key = app.key(Purpose::Pass)?;
@@ -89,6 +89,12 @@ async fn attempt(
         .await?
         .ok_or(Code::NotFound)?;
     let during = still_open(app, &booking, &site)?;
+    if holds::of_site(&mut change.tx, Scope::System, site.id)
+        .await?
+        .is_some()
+    {
+        return Err(Code::SiteHeld.into());
+    }
     let person = people::get(&mut change.tx, Scope::System, booking.person)
         .await?
         .ok_or(Code::NotFound)?;
@@ -145,7 +151,8 @@ fn still_open(app: &App, booking: &Booking, site: &Site) -> Result<Interval, Flo
         .ok_or(Code::BookingEnded)?)
 }
 
-/// Ends the booking's active passes for other phones; gives the one for this phone.
+/// Ends the booking's active passes for other phones and gives the one for this phone; or ends what was printed before, since
+/// each print lets somebody in.
 async fn replace_others(
     app: &App,
     actor: &Actor,
@@ -153,15 +160,12 @@ async fn replace_others(
     holder: Option<&RegisteredKey>,
     change: &mut Change<'_>,
 ) -> Result<Option<Pass>, FlowError> {
-    let Some(holder) = holder else {
-        return Ok(None);
-    };
     let mut same = None;
     for pass in passes::of_booking(&mut change.tx, Scope::System, booking.id).await? {
-        if pass.state != PassState::Active || pass.holder_key.is_none() {
+        if pass.state != PassState::Active || pass.holder_key.is_some() != holder.is_some() {
             continue;
         }
-        if pass.holder_key == Some(holder.id) {
+        if holder.is_some_and(|holder| pass.holder_key == Some(holder.id)) {
             same = Some(pass);
         } else {
             end_pass(app, actor, &pass, PassState::Revoked, change).await?;

@@ -23,13 +23,35 @@ use crate::store::log::{Leaf, Log, StreamEnd};
 use crate::store::pending::{Pending, Waiting};
 use crate::store::{self, Scope, Tx};
 
+/// The keys that every keyring names beside those of logs, and what they are called in the key directory.
+pub(super) const STORED_KEYS: [(KeyPurpose, Purpose); 5] = [
+    (KeyPurpose::Service, Purpose::Service),
+    (KeyPurpose::Snapshot, Purpose::Snapshot),
+    (KeyPurpose::Live, Purpose::Live),
+    (KeyPurpose::Command, Purpose::Command),
+    (KeyPurpose::Pass, Purpose::Pass),
+];
+
 /// The log into which a site seals now (`None`: the operator's), opened when there is none for this fiscal year.
 pub async fn current_log(tx: &mut Tx, app: &App, site: Option<SiteId>) -> Result<Log, FlowError> {
     let year = fiscal_year(app.now());
     match store::log::current(tx, Scope::System, site).await? {
         Some(log) if log.fiscal_year >= year => Ok(log),
-        previous => open(tx, app, site, year, previous).await,
+        // A new year's log would name a head that may not be the last.
+        Some(log) if store::holds::is_held(tx, log.id).await? => Ok(log),
+        previous => open(tx, app, site, year, previous, None).await,
     }
+}
+
+/// Opens a successor for a log that was restored and that others have `seen` further.
+pub(super) async fn replace_log(
+    tx: &mut Tx,
+    app: &App,
+    log: Log,
+    seen: Head,
+) -> Result<Log, FlowError> {
+    let (site, year) = (log.site, fiscal_year(app.now()));
+    open(tx, app, site, year, Some(log), Some(seen)).await
 }
 
 /// Like [`current_log`], for who needs only the id.
@@ -67,9 +89,13 @@ async fn open(
     site: Option<SiteId>,
     year: i64,
     previous: Option<Log>,
+    seen: Option<Head>,
 ) -> Result<Log, FlowError> {
     let now = app.now();
-    let origin = bundle::origin("sekisho", site.unwrap_or(SiteId::NIL), year, 1);
+    let logs = store::log::of_site(tx, Scope::System, site).await?;
+    let before = logs.iter().filter(|log| log.fiscal_year == year).count();
+    let part = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
+    let origin = bundle::origin("sekisho", site.unwrap_or(SiteId::NIL), year, part);
     let key_name = KeyName::new(origin.clone()).context("the origin cannot name a key")?;
     let key = app.key(log_purpose(&origin)?)?;
     let keyring = sign_keyring(tx, app, site, &origin, &key.verifying(), previous.as_ref()).await?;
@@ -88,7 +114,7 @@ async fn open(
         service: StreamEnd::START,
         sequenced_at: now,
     };
-    let event = opened(tx, app, &log, previous.as_ref()).await?;
+    let event = opened(tx, app, &log, previous.as_ref(), seen).await?;
     let leaf = first_leaf(app, &mut log, &event, key_name, &key)?;
     if !store::log::insert(tx, &log, now).await? {
         // Another transaction opened it while this one waited.
@@ -105,7 +131,8 @@ async fn open(
         ..EventRow::of(app.event_id(), &event, now)
     };
     store::events::insert(tx, &row).await?;
-    if let Some(previous) = previous {
+    // A log that was restored is not touched again, not even to be closed.
+    if let Some(previous) = previous.filter(|_| seen.is_none()) {
         let closed = Event::new(EventCode::LogClosed, app.reading(), app.boot);
         let pending = Pending {
             id: app.event_id(),
@@ -167,6 +194,7 @@ async fn opened(
     app: &App,
     log: &Log,
     previous: Option<&Log>,
+    seen: Option<Head>,
 ) -> Result<Event, FlowError> {
     let (mut gateways, mut devices) = (Vec::new(), Vec::new());
     if let Some(site) = log.site {
@@ -192,6 +220,7 @@ async fn opened(
         gateways,
         devices,
         service_stream: log.service_stream,
+        seen,
     };
     Ok(Event::new(EventCode::LogOpened, app.reading(), app.boot).with_body(&body))
 }
@@ -240,13 +269,7 @@ async fn sign_keyring(
             origin: Some(previous.origin.clone()),
         }));
     }
-    for (purpose, stored) in [
-        (KeyPurpose::Service, Purpose::Service),
-        (KeyPurpose::Snapshot, Purpose::Snapshot),
-        (KeyPurpose::Live, Purpose::Live),
-        (KeyPurpose::Command, Purpose::Command),
-        (KeyPurpose::Pass, Purpose::Pass),
-    ] {
+    for (purpose, stored) in STORED_KEYS {
         keys.push(Key {
             purpose,
             public: app.key(stored)?.verifying(),

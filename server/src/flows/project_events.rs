@@ -8,7 +8,8 @@ use sekisho_domain::crypto::Digest;
 use sekisho_domain::evidence::seal::Seal;
 use sekisho_domain::ids::{PassId, PersonId, SiteId, SubjectId};
 use sekisho_domain::wire::body::{
-    DecisionBody, DeviceEnrolled, DeviceRevoked, RevokedApplied, SnapshotBody,
+    CommandBody, DecisionBody, DeviceEnrolled, DeviceRevoked, GatewayStarted, ModeChanged,
+    RevokedApplied, SnapshotBody,
 };
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
@@ -62,7 +63,7 @@ pub async fn project(
             pass,
             ..EventRow::of(app.event_id(), &event, app.now())
         });
-        match apply(tx, gateway, &event, &mut row).await? {
+        match apply(tx, app, gateway, &event, &mut row).await? {
             Applied::Confirmed => confirmed = true,
             Applied::Plain => {}
         }
@@ -83,6 +84,7 @@ enum Applied {
 /// What an event changes beside its row. A body that cannot be read makes a finding of the row.
 async fn apply(
     tx: &mut Tx,
+    app: &App,
     gateway: &Gateway,
     event: &Event,
     row: &mut EventRow,
@@ -133,12 +135,49 @@ async fn apply(
                 Err(_) => false,
             }
         }
-        _ => true,
+        _ => doors_and_orders(tx, app, gateway, event, code).await?,
     };
     if !sound {
         row.finding = Some("undecodable_body".to_owned());
     }
     Ok(applied)
+}
+
+/// What was ordered and which modes doors are in. False when a body cannot be read, or names no door of the site.
+async fn doors_and_orders(
+    tx: &mut Tx,
+    app: &App,
+    gateway: &Gateway,
+    event: &Event,
+    code: EventCode,
+) -> Result<bool, FlowError> {
+    Ok(match code {
+        EventCode::DoorModeChanged => match (event.door, event.body_as::<ModeChanged>()) {
+            (Some(door), Ok(body)) => {
+                store::doors::set_mode(tx, gateway.site, door, body.to, event.at.wall).await? == 1
+            }
+            _ => false,
+        },
+        EventCode::CommandExecuted | EventCode::CommandExpired | EventCode::CommandRejected => {
+            match event.body_as::<CommandBody>() {
+                Ok(body) => {
+                    let (id, outcome) = (body.command, body.outcome);
+                    store::commands::set_recorded(tx, gateway.id, id, outcome, app.now()).await?;
+                    true
+                }
+                Err(_) => false,
+            }
+        }
+        // A gateway with an empty file has no modes.
+        EventCode::GatewayStarted => match event.body_as::<GatewayStarted>() {
+            Ok(body) if body.last_seal == 0 => {
+                store::doors::forget_modes(tx, gateway.site).await?;
+                true
+            }
+            body => body.is_ok(),
+        },
+        _ => true,
+    })
 }
 
 /// Which pass and which person, from the openings that came along. A gateway can only name those of its own site.

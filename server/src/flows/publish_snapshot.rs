@@ -42,11 +42,16 @@ pub async fn publish_snapshot(
     }) {
         return Ok(None);
     }
-    let log = current_log(&mut tx, app, Some(site)).await?;
-    if app.uplink.halted(log.id).is_some() {
+    if store::holds::of_site(&mut tx, Scope::System, site)
+        .await?
+        .is_some()
+    {
         return Ok(None);
     }
-    let epoch = last.map_or(0, |(epoch, ..)| epoch) + 1;
+    let log = current_log(&mut tx, app, Some(site)).await?;
+    // After a restore the gateway may hold a later one than this database ever made.
+    let last = last.map_or(0, |(epoch, ..)| epoch);
+    let epoch = last.max(gateway.snapshot_epoch) + 1;
     let facts = store::passes::snapshot_facts(&mut tx, site, now).await?;
     let snapshot = Snapshot {
         version: VERSION,
@@ -77,7 +82,9 @@ pub async fn publish_snapshot(
         signed,
         created_at: now,
     };
-    store::snapshots::insert(&mut tx, site, &stored).await?;
+    if store::snapshots::insert(&mut tx, site, &stored).await? == 0 {
+        return Ok(None);
+    }
     store::snapshots::delete_before(&mut tx, site, epoch.saturating_sub(KEPT)).await?;
     tx.commit().await?;
     Ok(Some((gateway.id, epoch)))

@@ -35,12 +35,16 @@ pub async fn publish_tiles(app: &App, id: LogId) -> Result<bool, FlowError> {
         return Ok(false);
     }
     catch_up(&mut tx, app, id).await?;
+    drop(tx);
     let tiles: Vec<Tile> = tiles_between(published, log.size).collect();
     for part in tiles.chunks(TILES_AT_ONCE) {
+        // Leaves never change: no transaction has to stay open while files are written.
+        let mut tx = app.db.read().await?;
         let mut files = Vec::with_capacity(part.len());
         for tile in part {
             files.push((*tile, tile_bytes(&mut tx, app, id, tile).await?));
         }
+        drop(tx);
         let dir = dir.clone();
         blocking(move || {
             files

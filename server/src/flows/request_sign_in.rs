@@ -32,7 +32,22 @@ pub async fn request_sign_in(app: &Arc<App>, email: &str) -> Result<(), FlowErro
         .await?
         .filter(|person| person.active);
     drop(tx);
-    let Some(person) = person else { return Ok(()) };
+    if let Some(person) = person {
+        // Beside the request, so that the time of the answer does not tell whether the address is known.
+        let app = Arc::clone(app);
+        tokio::spawn(async move {
+            if let Err(error) = make_and_send(&app, person).await {
+                tracing::error!(
+                    error = format!("{error:?}"),
+                    "a sign-in link could not be made"
+                );
+            }
+        });
+    }
+    Ok(())
+}
+
+async fn make_and_send(app: &Arc<App>, person: Person) -> Result<(), FlowError> {
     let mut tx = app.db.write().await?;
     if links::count_links(&mut tx, person.id, app.now()).await? >= LINKS_MAX {
         return Ok(());
@@ -79,7 +94,7 @@ async fn make_link(tx: &mut Tx, app: &App, person: PersonId) -> Result<String, F
     ))
 }
 
-/// Beside the request, so that the time of the answer does not tell whether the address is known.
+/// In a thread of its own: a mailer may wait.
 fn send(app: &Arc<App>, person: Person, link: String) {
     let app = Arc::clone(app);
     tokio::task::spawn_blocking(move || {

@@ -44,12 +44,12 @@ pub enum Round {
     },
 }
 
-/// One round for one log. A halted log is left alone.
+/// One round for one log. A held log is left alone.
 pub async fn sequence(app: &App, id: LogId) -> Result<Round, FlowError> {
-    if app.uplink.halted(id).is_some() {
+    let mut tx = app.db.write().await?;
+    if store::holds::is_held(&mut tx, id).await? {
         return Ok(Round::Idle);
     }
-    let mut tx = app.db.write().await?;
     let Some(log) = store::log::get(&mut tx, id).await? else {
         return Ok(Round::Idle);
     };
@@ -93,17 +93,13 @@ pub async fn catch_up(tx: &mut Tx, app: &App, log: LogId) -> Result<(), FlowErro
     Ok(())
 }
 
-/// The key that signs a log's checkpoints; it must be the one that the log was opened with.
+/// The key that signs a log's checkpoints: the one that the log was opened with.
 pub fn log_key(app: &App, log: &Log) -> anyhow::Result<std::sync::Arc<SigningKey>> {
-    let key = app.key(log_purpose(&log.origin)?)?;
-    let origin = KeyName::new(log.origin.clone()).context("the log's origin cannot name a key")?;
-    let vkey = Vkey::ed25519(origin, key.verifying()).to_string();
-    ensure!(
-        vkey == log.vkey,
-        "the key of {} in the key directory is not the one the log was opened with; put keys/log_* back",
-        log.origin
-    );
-    Ok(key)
+    let vkey: Vkey = log.vkey.parse().context("the log's key cannot be read")?;
+    let public = vkey
+        .verifying()
+        .context("the log's key is of another kind")?;
+    app.known_key(log_purpose(&log.origin)?, &public)
 }
 
 async fn write(

@@ -5,14 +5,19 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use sekisho_domain::ids::{EventId, SiteId};
+use sekisho_domain::refusal::Code;
 
 use super::export_bundle::{export_bundle, permitted};
 use super::{Actor, FlowError};
 use crate::app::App;
-use crate::store;
 use crate::store::exports::Export;
+use crate::store::{self, Scope};
 
-/// Stores the export and runs it; [`store::exports::get`] tells how it goes.
+/// A site's next export waits for the one before it, but not longer than this: its process may have died, ms.
+const ONE_AT_A_TIME_MS: i64 = 10 * 60_000;
+
+/// Stores the export and runs it; [`store::exports::get`] tells how it goes. Refused with `too_many_requests` while one of
+/// this site runs: each takes the disk of a whole log.
 pub async fn start_export(
     app: &Arc<App>,
     actor: &Actor,
@@ -21,7 +26,7 @@ pub async fn start_export(
 ) -> Result<EventId, FlowError> {
     permitted(app, actor, site).await?;
     let dir = app.config.data_dir.join("exports");
-    std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
+    sekisho_certs::files::create_private_dir(&dir).with_context(|| dir.display().to_string())?;
     let id = app.event_id();
     let path = dir.join(format!("{}.evb", id.text()));
     let export = Export {
@@ -35,6 +40,14 @@ pub async fn start_export(
         finished_at: None,
     };
     let mut tx = app.db.write().await?;
+    let last = store::exports::list(&mut tx, Scope::System, site, 1).await?;
+    let since = app.now().plus_ms(-ONE_AT_A_TIME_MS);
+    if last
+        .iter()
+        .any(|it| it.state == "running" && it.started_at > since)
+    {
+        return Err(Code::TooManyRequests.into());
+    }
     store::exports::insert(&mut tx, &export).await?;
     tx.commit().await?;
     tokio::spawn(run(

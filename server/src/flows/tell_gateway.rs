@@ -27,10 +27,10 @@ pub async fn send_freshness(app: &App, gateway: GatewayId) -> Result<(), FlowErr
     let Some(session) = app.uplink.session(gateway) else {
         return Ok(());
     };
-    if halted(app, session.site).await? {
+    let mut tx = app.db.read().await?;
+    if is_held(&mut tx, session.site).await? {
         return Ok(());
     }
-    let mut tx = app.db.read().await?;
     let Some((snapshot_epoch, _, snapshot_digest, _)) =
         store::snapshots::newest_head(&mut tx, session.site).await?
     else {
@@ -65,6 +65,10 @@ pub async fn send_revocation(
     let Some(list) = revocations(&mut tx, site).await? else {
         return Ok(0);
     };
+    // A list of before the restore lacks what was revoked since: it would give back what was taken.
+    if is_held(&mut tx, site).await? {
+        return Ok(list.epoch);
+    }
     app.uplink.send(
         gateway,
         Channel::Revocation,
@@ -79,6 +83,9 @@ pub async fn send_snapshot(app: &App, gateway: GatewayId, site: SiteId) -> Resul
     let Some(snapshot) = store::snapshots::newest(&mut tx, site).await? else {
         return Ok(0);
     };
+    if is_held(&mut tx, site).await? {
+        return Ok(snapshot.epoch);
+    }
     let total = u32::try_from(snapshot.signed.len()).unwrap_or(u32::MAX);
     for (chunk, part) in snapshot.signed.chunks(CHUNK_MAX).zip(0u32..) {
         let offset = part * u32::try_from(CHUNK_MAX).unwrap_or(u32::MAX);
@@ -116,6 +123,9 @@ pub async fn send_command(app: &App, stored: &StoredCommand) -> Result<bool, Flo
     let order: Order =
         cbor::decode(&stored.order, stored.order.len()).map_err(anyhow::Error::new)?;
     let mut tx = app.db.write().await?;
+    if is_held(&mut tx, session.site).await? {
+        return Ok(false);
+    }
     if !store::commands::set_sent(&mut tx, stored.id, app.now()).await? {
         return Ok(false);
     }
@@ -137,11 +147,11 @@ pub async fn send_command(app: &App, stored: &StoredCommand) -> Result<bool, Flo
     Ok(true)
 }
 
-/// Whether a site's log is halted: then nothing is granted there either.
-pub async fn halted(app: &App, site: SiteId) -> Result<bool, FlowError> {
-    let mut tx = app.db.read().await?;
-    let log = store::log::current(&mut tx, store::Scope::System, Some(site)).await?;
-    Ok(log.is_some_and(|log| app.uplink.halted(log.id).is_some()))
+/// Whether a site's log is held: then nothing is granted, revoked or ordered there either.
+async fn is_held(tx: &mut Tx, site: SiteId) -> Result<bool, FlowError> {
+    Ok(store::holds::of_site(tx, store::Scope::System, site)
+        .await?
+        .is_some())
 }
 
 /// The revocation list of a site; `None` when nothing was ever revoked. One epoch has one list, whatever the time: it holds

@@ -13,6 +13,11 @@ use super::problem::{Error, Result};
 #[folder = "src/static"]
 struct Static;
 
+/// The bytes of a file that another route serves.
+pub fn bytes(path: &str) -> Option<Vec<u8>> {
+    Static::get(path).map(|file| file.data.into_owned())
+}
+
 /// `GET /static/{*path}`.
 pub async fn get(Path(path): Path<String>, headers: HeaderMap) -> Result<Response> {
     let file = Static::get(&path).ok_or(Error::from(Code::NotFound))?;
@@ -46,6 +51,8 @@ fn content_type(path: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("webmanifest") => "application/manifest+json",
         _ => "text/plain; charset=utf-8",
     }
 }

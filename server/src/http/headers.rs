@@ -8,6 +8,7 @@ use axum::response::Response;
 /// Nothing but what this server itself serves: no inline script or style, no other origin, no frame, no plug-in. `data:` images
 /// are not needed and not allowed.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
+                   worker-src 'self'; manifest-src 'self'; \
                    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Layer of everything.

@@ -4,6 +4,7 @@
 //! but the root's fingerprint, from its code.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -16,6 +17,7 @@ use rustls_pki_types::pem::PemObject as _;
 use sekisho_domain::crypto::{hex, unhex};
 use sekisho_domain::refusal::{Code, Refusal};
 use serde::{Deserialize, Serialize};
+use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
 use crate::flows::FlowError;
@@ -23,6 +25,9 @@ use crate::flows::enrol_gateway::{Enrolled, Enrolment, enrol_gateway};
 
 /// Largest body, bytes.
 const BODY_MAX: usize = 16 * 1024;
+
+/// Longest time for a call: nobody may hold the listener's connections with a body that never ends.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Calls that may come at once, and how many of them come back a second. Guessing a 128-bit code needs more.
 const BURST: u64 = 20;
@@ -81,6 +86,10 @@ pub fn router(app: Arc<App>, uplink_port: u16) -> Router {
     Router::new()
         .route("/machines/v1/enrol", post(enrol))
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            TIMEOUT,
+        ))
         .with_state(Arc::new(Machines {
             app,
             uplink_port,

@@ -24,6 +24,7 @@ use utoipa_axum::routes;
 use super::problem::{Error, Result};
 use super::{api, assets, errors, headers, idempotency, pages, session};
 use crate::app::App;
+use crate::store::holds;
 
 /// Name of the request id's header. It comes from this server, never from a caller.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -104,6 +105,16 @@ fn pages() -> Router<Arc<App>> {
         )
         .route("/bookings/{booking}", get(pages::booking::show))
         .route("/bookings/{booking}/cancel", post(pages::booking::cancel))
+        .route("/bookings/pass", get(pages::pass::current))
+        .route("/bookings/{booking}/pass", get(pages::pass::show))
+        .route(
+            "/bookings/{booking}/pass/print",
+            get(pages::pass::print).post(pages::pass::issue),
+        )
+        .route("/pass-sw.js", get(pages::pass::worker))
+        .route("/doors/{door}/unlock", post(pages::order::unlock))
+        .route("/doors/{door}/mode", post(pages::order::set_mode))
+        .route("/commands/{command}", get(pages::order::show))
         .route("/static/{*path}", get(assets::get))
         .fallback(pages::nothing)
 }
@@ -121,6 +132,9 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::sites::access, api::sites::grant))
         .routes(routes!(api::places::zones_of, api::places::create_zone_at))
         .routes(routes!(api::places::doors_of, api::places::create_door_at))
+        .routes(routes!(api::orders::unlock))
+        .routes(routes!(api::orders::change_mode))
+        .routes(routes!(api::orders::get))
         .routes(routes!(api::places::seats_of, api::places::create_seat_at))
         .routes(routes!(api::places::taken_at))
         .routes(routes!(api::people::list, api::people::create))
@@ -133,6 +147,7 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::bookings::cancel))
         .routes(routes!(api::passes::list, api::passes::create))
         .routes(routes!(api::passes::get))
+        .routes(routes!(api::passes::status))
         .routes(routes!(api::passes::qr))
         .routes(routes!(api::passes::revoke))
         .routes(routes!(api::gateways::list, api::gateways::create))
@@ -152,9 +167,13 @@ async fn alive() -> &'static str {
     "ok\n"
 }
 
-async fn ready(State(app): State<Arc<App>>) -> Result<&'static str> {
-    app.db.read().await?;
-    Ok("ok\n")
+/// Ready as long as the database answers. Sites that are not signed are counted, not named: anybody may ask this.
+async fn ready(State(app): State<Arc<App>>) -> Result<String> {
+    let held = holds::all(&mut app.db.read().await?).await?.len();
+    Ok(match held {
+        0 => "ok\n".to_owned(),
+        logs => format!("ok\nheld: {logs} logs are not signed, see `sekisho doctor`\n"),
+    })
 }
 
 /// Random ids: a counter would tell how much goes on here.

@@ -12,6 +12,8 @@ use tokio_util::task::TaskTracker;
 
 use super::dispatch::dispatch;
 use crate::app::App;
+use crate::flows::FlowError;
+use crate::store::db::is_lasting;
 use crate::uplink::Down;
 
 /// A message that the database does not take is tried so often, with growing pauses, before the connection is begun anew.
@@ -94,19 +96,24 @@ async fn take_in(
     client.stop().await;
 }
 
-async fn persist(app: &App, topic: &str, payload: &[u8]) -> bool {
+/// Takes a message in; whether it may be acknowledged. What the database refuses for good is acknowledged too, or one gateway
+/// would keep all others waiting: without a receipt its seals come again.
+pub async fn persist(app: &App, topic: &str, payload: &[u8]) -> bool {
     for attempt in 1..=ATTEMPTS {
-        match dispatch(app, topic, payload).await {
-            Ok(()) => return true,
-            Err(error) => {
-                tracing::error!(
-                    topic,
-                    attempt,
-                    error = format!("{error:?}"),
-                    "a message could not be taken in"
-                );
+        let Err(error) = dispatch(app, topic, payload).await else {
+            return true;
+        };
+        tracing::error!(
+            topic,
+            attempt,
+            error = format!("{error:?}"),
+            "a message could not be taken in"
+        );
+        match error {
+            FlowError::Failed(error) if !is_lasting(&error) => {
                 tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
             }
+            _ => return true,
         }
     }
     false

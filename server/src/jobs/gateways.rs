@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sekisho_domain::ids::GatewayId;
+use sekisho_domain::ids::{GatewayId, SiteId};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -13,6 +13,7 @@ use crate::flows::FlowError;
 use crate::flows::publish_snapshot::publish_snapshot;
 use crate::flows::tell_gateway::{send_command, send_freshness, send_revocation, send_snapshot};
 use crate::store::{self, Scope};
+use crate::uplink::Session;
 
 /// Longest time between two looks; other processes (the command line, another server) do not wake us.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -29,6 +30,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
         app,
         told: HashMap::new(),
         snapshots_at: None,
+        failed: HashMap::new(),
     };
     loop {
         if let Err(error) = job.round().await {
@@ -58,84 +60,110 @@ struct Job {
     app: Arc<App>,
     told: HashMap<GatewayId, Told>,
     snapshots_at: Option<u64>,
+    /// Sites of which no snapshot could be made, and when that was (ms of the monotonic clock).
+    failed: HashMap<SiteId, u64>,
 }
 
 impl Job {
+    /// Whatever fails for one site or gateway keeps no other waiting; the first failure is the answer.
     async fn round(&mut self) -> Result<(), FlowError> {
-        self.revocations().await?;
-        self.commands().await?;
+        let mut outcome = Ok(());
+        for (id, session) in self.app.uplink.sessions() {
+            outcome = outcome.and(self.revocation(id, &session).await);
+        }
+        outcome = outcome.and(self.commands().await);
         let now = self.app.clock.mono_ms();
         if self
             .snapshots_at
             .is_none_or(|at| now >= at + SNAPSHOTS_EVERY_MS)
         {
             self.snapshots_at = Some(now);
-            self.snapshots().await?;
+            outcome = outcome.and(self.snapshots(now).await);
         }
-        self.freshness().await
+        for (id, _) in self.app.uplink.sessions() {
+            outcome = outcome.and(self.freshness(id).await);
+        }
+        outcome
     }
 
     /// A list that a gateway has not recorded as enforced goes out at once, and again until it has.
-    async fn revocations(&mut self) -> Result<(), FlowError> {
-        for (id, session) in self.app.uplink.sessions() {
-            let mut tx = self.app.db.read().await?;
-            let newest = store::snapshots::revocation_epoch(&mut tx, session.site).await?;
-            let Some(gateway) = store::gateways::get(&mut tx, Scope::System, id).await? else {
-                continue;
-            };
-            drop(tx);
-            let now = self.app.clock.mono_ms();
-            let told = self.told.entry(id).or_default();
-            if newest > gateway.revocation_epoch && due(told.revocation, newest, now) {
-                let epoch = send_revocation(&self.app, id, session.site).await?;
-                told.revocation = Some((epoch, now));
-                send_freshness(&self.app, id).await?;
-            }
+    async fn revocation(&mut self, id: GatewayId, session: &Session) -> Result<(), FlowError> {
+        let mut tx = self.app.db.read().await?;
+        let newest = store::snapshots::revocation_epoch(&mut tx, session.site).await?;
+        let Some(gateway) = store::gateways::get(&mut tx, Scope::System, id).await? else {
+            return Ok(());
+        };
+        drop(tx);
+        let now = self.app.clock.mono_ms();
+        let told = self.told.entry(id).or_default();
+        if newest > gateway.revocation_epoch && due(told.revocation, newest, now) {
+            let epoch = send_revocation(&self.app, id, session.site).await?;
+            told.revocation = Some((epoch, now));
+            send_freshness(&self.app, id).await?;
         }
         Ok(())
     }
 
-    async fn snapshots(&mut self) -> Result<(), FlowError> {
+    async fn snapshots(&mut self, now: u64) -> Result<(), FlowError> {
         let sites = store::snapshots::sites(&mut self.app.db.read().await?).await?;
         for (site, _) in sites {
-            if let Some((gateway, epoch)) = publish_snapshot(&self.app, site).await? {
-                tracing::debug!(site.id = %site, epoch, "snapshot made");
-                if self.app.uplink.session(gateway).is_some() {
-                    send_snapshot(&self.app, gateway, site).await?;
-                    send_freshness(&self.app, gateway).await?;
-                    self.told.entry(gateway).or_default().snapshot =
-                        Some((epoch, self.app.clock.mono_ms()));
+            if self.failed.get(&site).is_some_and(|at| now < at + AGAIN_MS) {
+                continue;
+            }
+            match self.snapshot(site).await {
+                Ok(()) => drop(self.failed.remove(&site)),
+                Err(error) => {
+                    tracing::error!(site.id = %site, error = format!("{error:?}"), "no snapshot can be made of this site; tried again");
+                    self.failed.insert(site, now);
                 }
             }
         }
+        let mut outcome = Ok(());
         for (id, session) in self.app.uplink.sessions() {
-            let mut tx = self.app.db.read().await?;
-            let newest = store::snapshots::newest_head(&mut tx, session.site)
-                .await?
-                .map_or(0, |head| head.0);
-            let Some(gateway) = store::gateways::get(&mut tx, Scope::System, id).await? else {
-                continue;
-            };
-            drop(tx);
-            let now = self.app.clock.mono_ms();
-            let told = self.told.entry(id).or_default();
-            if newest > gateway.snapshot_epoch && due(told.snapshot, newest, now) {
-                let epoch = send_snapshot(&self.app, id, session.site).await?;
-                told.snapshot = Some((epoch, now));
-            }
+            outcome = outcome.and(self.snapshot_again(id, &session).await);
+        }
+        outcome
+    }
+
+    async fn snapshot(&mut self, site: SiteId) -> Result<(), FlowError> {
+        let Some((gateway, epoch)) = publish_snapshot(&self.app, site).await? else {
+            return Ok(());
+        };
+        tracing::debug!(site.id = %site, epoch, "snapshot made");
+        if self.app.uplink.session(gateway).is_some() {
+            send_snapshot(&self.app, gateway, site).await?;
+            send_freshness(&self.app, gateway).await?;
+            self.told.entry(gateway).or_default().snapshot =
+                Some((epoch, self.app.clock.mono_ms()));
         }
         Ok(())
     }
 
-    async fn freshness(&mut self) -> Result<(), FlowError> {
+    async fn snapshot_again(&mut self, id: GatewayId, session: &Session) -> Result<(), FlowError> {
+        let mut tx = self.app.db.read().await?;
+        let newest = store::snapshots::newest_head(&mut tx, session.site)
+            .await?
+            .map_or(0, |head| head.0);
+        let Some(gateway) = store::gateways::get(&mut tx, Scope::System, id).await? else {
+            return Ok(());
+        };
+        drop(tx);
+        let now = self.app.clock.mono_ms();
+        let told = self.told.entry(id).or_default();
+        if newest > gateway.snapshot_epoch && due(told.snapshot, newest, now) {
+            let epoch = send_snapshot(&self.app, id, session.site).await?;
+            told.snapshot = Some((epoch, now));
+        }
+        Ok(())
+    }
+
+    async fn freshness(&mut self, id: GatewayId) -> Result<(), FlowError> {
         let every = u64::from(self.app.config.gateways.freshness_s) * 1000;
-        for (id, _) in self.app.uplink.sessions() {
-            let now = self.app.clock.mono_ms();
-            let told = self.told.entry(id).or_default();
-            if told.freshness.is_none_or(|at| now >= at + every) {
-                told.freshness = Some(now);
-                send_freshness(&self.app, id).await?;
-            }
+        let now = self.app.clock.mono_ms();
+        let told = self.told.entry(id).or_default();
+        if told.freshness.is_none_or(|at| now >= at + every) {
+            told.freshness = Some(now);
+            send_freshness(&self.app, id).await?;
         }
         Ok(())
     }
@@ -144,10 +172,11 @@ impl Job {
     async fn commands(&mut self) -> Result<(), FlowError> {
         let waiting =
             store::commands::unsent(&mut self.app.db.read().await?, self.app.now()).await?;
+        let mut outcome = Ok(());
         for command in waiting {
-            send_command(&self.app, &command).await?;
+            outcome = outcome.and(send_command(&self.app, &command).await.map(drop));
         }
-        Ok(())
+        outcome
     }
 }
 

@@ -1,5 +1,6 @@
 //! Turns what waits into leaves, and tells the gateways.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,20 +19,29 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// After a wake, so that what belongs together becomes one seal and one head.
 const GATHER: Duration = Duration::from_millis(5);
 
+/// A log that could not be signed is tried again after this, ms.
+const AGAIN_MS: u64 = 1_000;
+
 /// Runs until `stop`.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let mut failed = HashMap::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             () = app.pending.notified() => tokio::time::sleep(GATHER).await,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        if let Err(error) = round(&app).await {
+        let now = app.clock.mono_ms();
+        failed.retain(|_, at| now < *at + AGAIN_MS);
+        if let Err(error) = look(&app, &mut failed, now).await {
             tracing::error!(
                 error = format!("{error:?}"),
                 "the sequencer failed; what waits keeps waiting"
             );
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            if failed.is_empty() {
+                // Not one log but the database.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
         }
     }
     // What was recorded while stopping still becomes leaves.
@@ -45,11 +55,25 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 
 /// One look at every log for which something waits.
 pub async fn round(app: &App) -> Result<(), FlowError> {
+    look(app, &mut HashMap::new(), app.clock.mono_ms()).await
+}
+
+/// A log that cannot be signed keeps no other waiting: it is left out while it stands in `failed`. The first failure is the
+/// answer.
+async fn look(app: &App, failed: &mut HashMap<LogId, u64>, now: u64) -> Result<(), FlowError> {
     let logs = store::pending::logs(&mut app.db.read().await?).await?;
+    let mut outcome = Ok(());
     for log in logs {
-        one(app, log).await?;
+        if failed.contains_key(&log) {
+            continue;
+        }
+        let done = one(app, log).await;
+        if done.is_err() {
+            failed.insert(log, now);
+        }
+        outcome = outcome.and(done);
     }
-    Ok(())
+    outcome
 }
 
 async fn one(app: &App, log: LogId) -> Result<(), FlowError> {

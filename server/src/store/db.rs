@@ -4,7 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
@@ -114,6 +114,73 @@ impl Db {
         }
     }
 
+    /// Writes a consistent copy of a SQLite database into a new file, while others go on writing.
+    pub async fn copy_into(&self, path: &Path) -> anyhow::Result<()> {
+        let Self::Sqlite { read, .. } = self else {
+            bail!("PostgreSQL is copied by pg_dump");
+        };
+        let path = path
+            .to_str()
+            .context("the path of the copy is not UTF-8 text")?;
+        sqlx::query("VACUUM INTO $1")
+            .bind(path)
+            .execute(read)
+            .await
+            .context("copying the database")?;
+        Ok(())
+    }
+
+    /// How many tables there are; 0 for a database that nobody has used.
+    pub async fn tables(&self) -> sqlx::Result<i64> {
+        let (tables,): (i64,) = match self {
+            Self::Sqlite { read, .. } => {
+                sqlx::query_as("SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table'")
+                    .fetch_one(read)
+                    .await?
+            }
+            Self::Postgres(pool) => {
+                sqlx::query_as("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema()")
+                    .fetch_one(pool)
+                    .await?
+            }
+        };
+        Ok(tables)
+    }
+
+    /// Number of the newest migration that was applied (0: none), and of the newest that this program knows.
+    pub async fn schema(&self) -> sqlx::Result<(i64, i64)> {
+        let sql = "SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success";
+        let known = known_schema();
+        if self.tables().await? == 0 {
+            return Ok((0, known));
+        }
+        let (applied,): (i64,) = match self {
+            Self::Sqlite { read, .. } => sqlx::query_as(sql).fetch_one(read).await?,
+            Self::Postgres(pool) => sqlx::query_as(sql).fetch_one(pool).await?,
+        };
+        Ok((applied, known))
+    }
+
+    /// What is wrong below the rows: damage of a SQLite file, or an extension that PostgreSQL lacks. Reads a whole SQLite file.
+    pub async fn defect(&self) -> sqlx::Result<Option<String>> {
+        match self {
+            Self::Sqlite { read, .. } => {
+                let (found,): (String,) = sqlx::query_as("PRAGMA integrity_check(1)")
+                    .fetch_one(read)
+                    .await?;
+                Ok((found != "ok").then_some(found))
+            }
+            Self::Postgres(pool) => {
+                let (there,): (i64,) = sqlx::query_as(
+                    "SELECT COUNT(*) FROM pg_extension WHERE extname = 'btree_gist'",
+                )
+                .fetch_one(pool)
+                .await?;
+                Ok((there == 0).then(|| "the extension btree_gist is not there".to_owned()))
+            }
+        }
+    }
+
     /// `sqlite` or `postgres`.
     pub fn engine(&self) -> &'static str {
         match self {
@@ -121,6 +188,12 @@ impl Db {
             Self::Postgres(_) => "postgres",
         }
     }
+}
+
+/// Number of the newest migration that this program knows; the same on both engines.
+pub fn known_schema() -> i64 {
+    let migrator = sqlx::migrate!("../migrations/sqlite");
+    migrator.iter().map(|it| it.version).max().unwrap_or(0)
 }
 
 impl Tx {
@@ -147,6 +220,25 @@ pub fn is_unavailable(failure: &anyhow::Error) -> bool {
                 DbError::Io(_) | DbError::PoolTimedOut | DbError::PoolClosed
             )
         })
+}
+
+/// Whether a failure lies in what was asked for and not in the state of the database: asking again fails again.
+pub fn is_lasting(failure: &anyhow::Error) -> bool {
+    let mut errors = failure
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<DbError>());
+    errors.all(|error| match error {
+        // Constraints; on PostgreSQL also values that no column takes (class 22).
+        DbError::Database(db) => {
+            !matches!(db.kind(), sqlx::error::ErrorKind::Other)
+                || db.code().is_some_and(|code| code.starts_with("22"))
+        }
+        DbError::RowNotFound
+        | DbError::Encode(_)
+        | DbError::Decode(_)
+        | DbError::ColumnDecode { .. } => true,
+        _ => false,
+    })
 }
 
 /// Whether an error is the refusal of the named constraint or trigger: PostgreSQL gives the name, SQLite our own text or the

@@ -1,5 +1,6 @@
 //! Doors of sites.
 
+use sekisho_domain::access::Mode;
 use sekisho_domain::ids::{DoorId, SiteId, ZoneId};
 use sekisho_domain::time::Timestamp;
 
@@ -26,6 +27,10 @@ pub struct Door {
     pub unlock_ms: u32,
     /// Since when.
     pub created_at: Timestamp,
+    /// Its mode, as the gateway last recorded it.
+    pub mode: Mode,
+    /// Since when, by the gateway's clock; `None`: it was never in another.
+    pub mode_since: Option<Timestamp>,
 }
 
 impl Door {
@@ -51,6 +56,8 @@ struct Row {
     min_assurance: i64,
     unlock_ms: i64,
     created_at: i64,
+    mode: Option<String>,
+    mode_since: Option<i64>,
 }
 
 impl TryFrom<Row> for Door {
@@ -66,6 +73,11 @@ impl TryFrom<Row> for Door {
             min_assurance: row.min_assurance.try_into().map_err(out_of_range)?,
             unlock_ms: row.unlock_ms.try_into().map_err(out_of_range)?,
             created_at: Timestamp(row.created_at),
+            mode: match row.mode.as_deref() {
+                None => Mode::Normal,
+                Some(name) => Mode::from_name(name).ok_or_else(|| corrupt("a mode of a door"))?,
+            },
+            mode_since: row.mode_since.map(Timestamp),
         })
     }
 }
@@ -96,9 +108,11 @@ pub async fn insert(tx: &mut Tx, scope: Scope, door: &Door) -> sqlx::Result<()> 
 /// One door of a site that the scope can see.
 pub async fn get(tx: &mut Tx, scope: Scope, id: DoorId) -> sqlx::Result<Option<Door>> {
     let row: Option<Row> = on!(tx, c => sqlx::query_as(
-        "SELECT d.id, d.site_id, d.name, d.zone_id, d.from_zone_id, d.min_assurance, d.unlock_ms, d.created_at
+        "SELECT d.id, d.site_id, d.name, d.zone_id, d.from_zone_id, d.min_assurance, d.unlock_ms, d.created_at,
+                m.mode, m.changed_at AS mode_since
            FROM door d
            JOIN site s ON s.id = d.site_id
+           LEFT JOIN door_mode m ON m.door_id = d.id
           WHERE d.id = $1
             AND ($2 IS NULL OR s.operator_id = $2
                  OR EXISTS (SELECT 1 FROM site_access a WHERE a.site_id = s.id AND a.company_id = $2))")
@@ -111,9 +125,11 @@ pub async fn get(tx: &mut Tx, scope: Scope, id: DoorId) -> sqlx::Result<Option<D
 /// Doors of a site that the scope can see, by id.
 pub async fn list(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Vec<Door>> {
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
-        "SELECT d.id, d.site_id, d.name, d.zone_id, d.from_zone_id, d.min_assurance, d.unlock_ms, d.created_at
+        "SELECT d.id, d.site_id, d.name, d.zone_id, d.from_zone_id, d.min_assurance, d.unlock_ms, d.created_at,
+                m.mode, m.changed_at AS mode_since
            FROM door d
            JOIN site s ON s.id = d.site_id
+           LEFT JOIN door_mode m ON m.door_id = d.id
           WHERE d.site_id = $1
             AND ($2 IS NULL OR s.operator_id = $2
                  OR EXISTS (SELECT 1 FROM site_access a WHERE a.site_id = s.id AND a.company_id = $2))
@@ -122,4 +138,30 @@ pub async fn list(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Vec<D
         .bind(scope.bind())
         .fetch_all(c).await)?;
     rows.into_iter().map(Door::try_from).collect()
+}
+
+/// Writes down the mode that a gateway of the site recorded; 0 when there is no such door.
+pub async fn set_mode(
+    tx: &mut Tx,
+    site: SiteId,
+    door: DoorId,
+    mode: Mode,
+    at: Timestamp,
+) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query(
+        "INSERT INTO door_mode (door_id, site_id, mode, changed_at)
+         SELECT d.id, d.site_id, $3, $4 FROM door d WHERE d.id = $1 AND d.site_id = $2
+         ON CONFLICT (door_id) DO UPDATE SET mode = excluded.mode, changed_at = excluded.changed_at")
+        .bind(door.text())
+        .bind(site.text())
+        .bind(mode.name())
+        .bind(at.0)
+        .execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Forgets all modes of a site: another gateway begins there, and knows of none.
+pub async fn forget_modes(tx: &mut Tx, site: SiteId) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query("DELETE FROM door_mode WHERE site_id = $1")
+        .bind(site.text())
+        .execute(c).await.map(|done| done.rows_affected()))
 }

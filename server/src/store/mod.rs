@@ -16,6 +16,7 @@ pub mod events;
 pub mod exports;
 pub mod gateways;
 pub mod holder_keys;
+pub mod holds;
 pub mod idempotency;
 pub mod installation;
 pub mod links;

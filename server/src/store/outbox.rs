@@ -88,14 +88,3 @@ pub async fn done(tx: &mut Tx, id: OutboxId, now: Timestamp) -> sqlx::Result<()>
         .bind(now.0)
         .execute(c).await.map(|done| done.rows_affected()))?)
 }
-
-/// Counts a try in vain.
-pub async fn failed(tx: &mut Tx, id: OutboxId) -> sqlx::Result<()> {
-    one(on!(tx, c => sqlx::query(
-        "UPDATE outbox
-            SET attempts = attempts + 1
-          WHERE id = $1
-            AND done_at IS NULL")
-        .bind(id.text())
-        .execute(c).await.map(|done| done.rows_affected()))?)
-}

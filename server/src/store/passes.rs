@@ -252,17 +252,16 @@ async fn grants(
 ) -> sqlx::Result<Vec<Grant>> {
     let rows: Vec<GrantRow> = on!(tx, c => sqlx::query_as(
         "SELECT al.id, u.id AS subject_id, al.seat_id, t.zone_id, al.starts_at, al.ends_at, al.state, s.grant_before_s, s.grant_after_s
-           FROM allocation al
-           JOIN booking b ON b.id = al.booking_id
-           JOIN site s ON s.id = b.site_id
-           JOIN seat t ON t.id = al.seat_id
+           FROM site s
+           JOIN seat t ON t.site_id = s.id
+           JOIN allocation al ON al.seat_id = t.id
            JOIN person p ON p.id = al.person_id
-           JOIN subject u ON u.site_id = b.site_id AND u.person_id = al.person_id
-          WHERE b.site_id = $1
+           JOIN subject u ON u.site_id = s.id AND u.person_id = al.person_id
+          WHERE s.id = $1
             AND p.state = 'active'
             AND al.state IN ('confirmed', 'present', 'left')
-            AND al.ends_at + s.grant_after_s * 1000 > $2
-            AND al.starts_at - s.grant_before_s * 1000 < $3
+            AND al.ends_at > $2 - s.grant_after_s * 1000
+            AND al.starts_at < $3 + s.grant_before_s * 1000
           ORDER BY al.id")
         .bind(site.text())
         .bind(window.start.0)

@@ -96,6 +96,29 @@ pub async fn delete(tx: &mut Tx, id: EventId) -> sqlx::Result<u64> {
     on!(tx, c => sqlx::query("DELETE FROM log_pending WHERE id = $1").bind(id.text()).execute(c).await.map(|done| done.rows_affected()))
 }
 
+/// Logs for which something waits, how many rows, and since when the oldest.
+pub async fn ages(tx: &mut Tx) -> sqlx::Result<Vec<(LogId, u64, Timestamp)>> {
+    let rows: Vec<(String, i64, i64)> = on!(tx, c => sqlx::query_as(
+        "SELECT log_id, COUNT(*), MIN(created_at) FROM log_pending GROUP BY log_id ORDER BY log_id")
+        .fetch_all(c).await)?;
+    rows.into_iter()
+        .map(|(id, rows, oldest)| {
+            Ok((
+                sound(LogId::parse_text(&id))?,
+                count(rows),
+                Timestamp(oldest),
+            ))
+        })
+        .collect()
+}
+
+/// Lets everything that waits for one log wait for another; how many rows.
+pub async fn move_all(tx: &mut Tx, from: LogId, to: LogId) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query("UPDATE log_pending SET log_id = $1 WHERE log_id = $2")
+        .bind(to.text()).bind(from.text())
+        .execute(c).await.map(|done| done.rows_affected()))
+}
+
 /// How many rows wait for a log.
 pub async fn waiting(tx: &mut Tx, log: LogId) -> sqlx::Result<u64> {
     let (rows,): (i64,) = on!(tx, c => sqlx::query_as("SELECT COUNT(*) FROM log_pending WHERE log_id = $1").bind(log.text()).fetch_one(c).await)?;

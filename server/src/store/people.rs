@@ -241,3 +241,16 @@ pub async fn memberships(
         })
         .collect()
 }
+
+/// Whether anybody ever owned an organisation, suspended or not.
+pub async fn has_owner(tx: &mut Tx, organisation: OrganisationId) -> sqlx::Result<bool> {
+    let row: Option<(String,)> = on!(tx, c => sqlx::query_as(
+        "SELECT id
+           FROM membership
+          WHERE organisation_id = $1
+            AND role = 'owner'
+          LIMIT 1")
+        .bind(organisation.text())
+        .fetch_optional(c).await)?;
+    Ok(row.is_some())
+}

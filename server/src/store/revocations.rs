@@ -34,6 +34,16 @@ pub async fn put(tx: &mut Tx, site: SiteId, line: RevocationLine) -> sqlx::Resul
     u64::try_from(epoch).map_err(|_| corrupt("a revocation number out of range"))
 }
 
+/// Gives a site's list a number without revoking anything: a line that has ended already.
+pub async fn raise(tx: &mut Tx, site: SiteId, epoch: u64, now: Timestamp) -> sqlx::Result<u64> {
+    let epoch = i64::try_from(epoch).map_err(|_| corrupt("a revocation number out of range"))?;
+    on!(tx, c => sqlx::query(
+        "INSERT INTO revocation (site_id, epoch, kind, ref_id, at, ends_at) VALUES ($1, $2, 'subject', $3, $4, $4)
+         ON CONFLICT (site_id, kind, ref_id) DO UPDATE SET epoch = excluded.epoch, at = excluded.at, ends_at = excluded.ends_at")
+        .bind(site.text()).bind(epoch).bind(SubjectId::NIL.text()).bind(now.0)
+        .execute(c).await.map(|done| done.rows_affected()))
+}
+
 /// The number of a site's newest list; 0 when nothing was ever revoked.
 pub async fn epoch(tx: &mut Tx, site: SiteId) -> sqlx::Result<u64> {
     let (epoch,): (i64,) = on!(tx, c => sqlx::query_as(

@@ -53,9 +53,9 @@ pub async fn newest_head(
         .transpose()
 }
 
-/// Stores a snapshot.
+/// Stores a snapshot; 0 when another server made one of this number.
 pub async fn insert(tx: &mut Tx, site: SiteId, snapshot: &StoredSnapshot) -> sqlx::Result<u64> {
-    on!(tx, c => sqlx::query("INSERT INTO snapshot (site_id, epoch, facts_version, digest, signed, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
+    on!(tx, c => sqlx::query("INSERT INTO snapshot (site_id, epoch, facts_version, digest, signed, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (site_id, epoch) DO NOTHING")
         .bind(site.text()).bind(int(snapshot.epoch)).bind(snapshot.facts_version).bind(snapshot.digest.0.to_vec())
         .bind(&snapshot.signed).bind(snapshot.created_at.0)
         .execute(c).await.map(|done| done.rows_affected()))

@@ -162,6 +162,7 @@ impl World {
             gateways: self.gateways.iter().map(enrolled).collect(),
             devices: Vec::new(),
             service_stream: self.service.stream,
+            seen: None,
         }
     }
 

@@ -91,7 +91,11 @@ proptest! {
         let mut bundle = good.clone();
         apply(&mut bundle, &changes);
         if verdict(&bundle) == Verdict::Pass {
-            prop_assert_eq!(content(&bundle), content(good));
+            let (seen, wanted) = (content(&bundle), content(good));
+            for (name, bytes) in &wanted {
+                prop_assert_eq!(seen.get(name).map(|b| String::from_utf8_lossy(b).into_owned()), Some(String::from_utf8_lossy(bytes).into_owned()), "{}", name);
+            }
+            prop_assert_eq!(seen.len(), wanted.len());
         }
     }
 

@@ -181,6 +181,29 @@ fn a_log_may_continue_another() {
 }
 
 #[test]
+fn a_log_in_place_of_a_restored_one_is_a_finding_for_good() {
+    let head = |size| Head {
+        size,
+        root: Digest([9; 32]),
+    };
+    let previous = PreviousLog {
+        origin: "op.example/site/before/fy2026".to_owned(),
+        head: head(9),
+    };
+    let mut world = World::continuing(5, 1, Some(previous.clone()));
+    let mut opened = world.opening(Some(previous));
+    opened.seen = Some(head(12));
+    world.leaves.clear();
+    world.service = Sealer::new(world.service.gateway, 0x50, world.site, 2);
+    let event = world.event(EventCode::LogOpened).with_body(&opened);
+    world.serve(&[event]);
+    world.cut(NONCE);
+    let report = check(&world.bundle(), &world.trust(), &Options::default());
+    assert_found(&report, "V04", "restored", Status::Finding);
+    assert_eq!(report.verdict, Verdict::Findings, "{report:#?}");
+}
+
+#[test]
 fn a_period_continues_an_earlier_head_of_the_same_log() {
     let mut world = World::busy(5);
     (world.start, world.start_size) = (Some(world.head()), world.leaves.len() as u64);

@@ -11,10 +11,10 @@ use crate::ids::{CommandId, DeviceId, DoorId, SeatId, ZoneId};
 use crate::test_keys::ed25519;
 use crate::time::{ClockState, Reading};
 use crate::wire::body::{
-    BookingBody, CommandBody, DecisionBody, DeviceEnrolled, DeviceKind, DeviceRevoked, Exported,
-    ForkBody, GatewayEnrolled, GatewayStarted, LockoutBody, LogCut, LogOpened, PassBody,
-    PolicyActivated, PreviousLog, RefusedBody, RegistryBody, RevokedApplied, SnapshotBody,
-    TierChanged,
+    BookingBody, CommandBody, CommandOrdered, DecisionBody, DeviceEnrolled, DeviceKind,
+    DeviceRevoked, Exported, ForkBody, GatewayEnrolled, GatewayStarted, LockoutBody, LogCut,
+    LogOpened, ModeChanged, PassBody, PolicyActivated, PreviousLog, RefusedBody, RegistryBody,
+    RevokedApplied, SnapshotBody, TierChanged,
 };
 use crate::wire::bus::Direction;
 use crate::wire::code::EventCode;
@@ -163,6 +163,7 @@ fn logs() -> Vec<Golden> {
         gateways: vec![gateway.clone()],
         devices: vec![enrolled(Some(Direction::In)), enrolled(None)],
         service_stream: STREAM,
+        seen: None,
     };
     let fork = ForkBody {
         gateway: GATEWAY,
@@ -173,6 +174,14 @@ fn logs() -> Vec<Golden> {
     };
     vec![
         map("body_log_opened", "log-opened", opened.clone()),
+        map(
+            "body_log_opened_restored",
+            "log-opened",
+            LogOpened {
+                seen: Some(head()),
+                ..opened.clone()
+            },
+        ),
         map(
             "body_log_opened_first",
             "log-opened",
@@ -253,6 +262,15 @@ fn gateways() -> Vec<Golden> {
                 outcome: Outcome::Expired,
             },
         ),
+        map(
+            "body_mode_changed",
+            "mode-changed",
+            ModeChanged {
+                command: CommandId([0xc0; 16]),
+                from: Mode::Normal,
+                to: Mode::Lockdown,
+            },
+        ),
     ]
 }
 
@@ -264,6 +282,22 @@ fn server() -> Vec<Golden> {
             BookingBody {
                 seat: SeatId([0x5e; 16]),
                 during: during(),
+            },
+        ),
+        map(
+            "body_command_ordered",
+            "command-ordered",
+            CommandOrdered {
+                command: CommandId([0xc0; 16]),
+                mode: None,
+            },
+        ),
+        map(
+            "body_command_ordered_mode",
+            "command-ordered",
+            CommandOrdered {
+                command: CommandId([0xc0; 16]),
+                mode: Some(Mode::Blocked),
             },
         ),
         map("body_pass", "pass-body", PassBody { kind: 2, until: AT }),

@@ -3,6 +3,7 @@
 use minicbor::bytes::{ByteArray, ByteVec};
 
 use super::{Golden, map};
+use crate::access::Mode;
 use crate::crypto::Digest;
 use crate::ids::{
     CommandId, Correlation, DoorId, GatewayId, GrantId, PassId, SiteId, StreamId, SubjectId, ZoneId,
@@ -297,6 +298,15 @@ fn live() -> Vec<Golden> {
             "dn_command_unlock",
             "command",
             command(Order::Unlock(DoorId([0xd0; 16]), "delivery".to_owned())),
+        ),
+        map(
+            "dn_command_mode",
+            "command",
+            command(Order::Mode(
+                DoorId([0xd0; 16]),
+                Mode::Lockdown,
+                "alarm".to_owned(),
+            )),
         ),
     ]
 }

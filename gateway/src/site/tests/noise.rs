@@ -131,3 +131,32 @@ fn a_snapshot_is_opened_through_the_pinned_keyring_only() {
         Err(SnapshotError::Malformed)
     );
 }
+
+#[test]
+fn stale_reads_are_folded_too_and_beats_grow_old_by_themselves() {
+    let mut world = World::new();
+    let text = world.code(0);
+    // No beat was made meanwhile: the bus or the disk was slow.
+    world.clock.pass_ms(5_001);
+    let (mut recorded, mut folded) = (0, 0);
+    for _ in 0..100 {
+        let bytes = world.read_bytes(&text);
+        let answer = match world.site.read(READER, &bytes) {
+            ReadOutcome::Decided(plan) => {
+                recorded += 1;
+                plan.answer
+            }
+            ReadOutcome::Folded { answer, release } => {
+                assert!(release.is_none());
+                folded += 1;
+                answer
+            }
+            _ => panic!(),
+        };
+        let answer: Answer = cbor::decode(&answer, 1024).unwrap();
+        assert_eq!(answer.reasons, [Reason::StaleRead as u8]);
+    }
+    assert_eq!((recorded, folded), (30, 70));
+    world.beat();
+    assert!(world.shows(&text).answer.granted);
+}

@@ -10,6 +10,7 @@ pub mod document;
 pub mod events;
 pub mod evidence;
 pub mod gateways;
+pub mod orders;
 pub mod organisations;
 pub mod passes;
 pub mod people;

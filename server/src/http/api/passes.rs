@@ -9,9 +9,13 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sekisho_domain::authority::Action;
+use sekisho_domain::cbor;
+use sekisho_domain::crypto::Unverified;
 use sekisho_domain::ids::{BookingId, PassId, PersonId, SiteId};
 use sekisho_domain::pass::static_text;
 use sekisho_domain::refusal::Code;
+use sekisho_domain::wire::SNAPSHOT_MAX;
+use sekisho_domain::wire::snapshot::{PassState, Snapshot};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,7 +27,7 @@ use crate::flows::revoke_pass::revoke_pass;
 use crate::http::extract::{Json, NoBody, Path};
 use crate::http::problem::{Error, Result};
 use crate::http::session::Caller;
-use crate::store::passes;
+use crate::store::{Scope, Tx, gateways, holder_keys, passes, snapshots};
 
 /// A pass.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,6 +64,21 @@ pub struct Pass {
     /// When it was issued.
     #[schema(inline)]
     pub created_at: Time,
+}
+
+/// How a pass stands now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PassStatus {
+    /// `active`, `revoked` or `cancelled`.
+    pub state: &'static str,
+    /// base64url of the public key (65 bytes) of the phone that can show it; null for a static pass, and when another phone was
+    /// registered since.
+    pub phone_key: Option<String>,
+    /// Whether the site's gateway holds the pass: then a short `K3:` code will do, else the phone shows `K2:`.
+    pub known_at_gateway: bool,
+    /// The server's clock, by which a phone corrects its own.
+    #[schema(inline)]
+    pub now: Time,
 }
 
 /// How a pass is shown.
@@ -150,6 +169,51 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/v1/passes/{pass}", tag = "passes", params(("pass" = String, Path)), responses((status = 200, body = Pass), (status = "default", body = Problem)))]
 pub async fn get(mut reader: Reader, Path(id): Path<PassId>) -> Result<Answer<Pass>> {
     Ok(Answer(reader.pass(id).await?.into()))
+}
+
+/// How a pass stands now: what a phone asks before it shows a code.
+#[utoipa::path(get, path = "/api/v1/passes/{pass}/status", tag = "passes", params(("pass" = String, Path)), responses((status = 200, body = PassStatus), (status = "default", body = Problem)))]
+pub async fn status(
+    State(app): State<Arc<App>>,
+    mut reader: Reader,
+    Path(id): Path<PassId>,
+) -> Result<Answer<PassStatus>> {
+    let pass = reader.pass(id).await?;
+    // Seeing the pass was checked; the key and the gateway may belong to other organisations than the caller's.
+    let active = holder_keys::active(&mut reader.tx, Scope::System, pass.person).await?;
+    let phone = active.filter(|key| Some(key.id) == pass.holder_key);
+    Ok(Answer(PassStatus {
+        state: passes::state_name(pass.state),
+        phone_key: phone.map(|key| URL_SAFE_NO_PAD.encode(key.public_key.as_bytes())),
+        known_at_gateway: pass.state == PassState::Active
+            && is_known(&mut reader.tx, &pass).await?,
+        now: app.now().into(),
+    }))
+}
+
+/// Whether the site's gateway has said that it holds a snapshot with this pass. A gateway that is a snapshot behind counts as
+/// not knowing: a carried code opens there in any case.
+async fn is_known(tx: &mut Tx, pass: &passes::Pass) -> Result<bool> {
+    let Some(gateway) = gateways::of_site(tx, pass.site).await? else {
+        return Ok(false);
+    };
+    let head = snapshots::newest_head(tx, pass.site).await?;
+    if head.is_none_or(|(epoch, _, _, made_at)| {
+        gateway.snapshot_epoch != epoch || made_at < pass.created_at
+    }) {
+        return Ok(false);
+    }
+    let Some(newest) = snapshots::newest(tx, pass.site).await? else {
+        return Ok(false);
+    };
+    // Our own bytes, from our own database.
+    let signed = Unverified::parse(&newest.signed, SNAPSHOT_MAX).map_err(anyhow::Error::from)?;
+    let snapshot: Snapshot =
+        cbor::decode(signed.unverified_payload(), SNAPSHOT_MAX).map_err(anyhow::Error::from)?;
+    Ok(snapshot
+        .passes
+        .iter()
+        .any(|row| row.id == pass.id && row.state == PassState::Active))
 }
 
 /// The QR code of a static pass.

@@ -70,6 +70,11 @@ pub struct Door {
     pub min_assurance: u8,
     /// How long the lock is released, ms.
     pub unlock_ms: u32,
+    /// `normal`, `lockdown` (nobody enters) or `blocked` (out of use), as the gateway last recorded it.
+    pub mode: &'static str,
+    /// Since when, by the gateway's clock; null: it was never in another.
+    #[schema(inline)]
+    pub mode_since: Option<Time>,
 }
 
 /// A door to add.
@@ -178,6 +183,8 @@ impl From<doors::Door> for Door {
             from_zone: it.from_zone,
             min_assurance: it.min_assurance,
             unlock_ms: it.unlock_ms,
+            mode: it.mode.name(),
+            mode_since: it.mode_since.map(Into::into),
         }
     }
 }

@@ -21,9 +21,15 @@ use crate::flows::{Actor, FlowError};
 use crate::http::api::Reader;
 use crate::http::extract::{Form, Path, Query};
 use crate::http::problem::{Error, Result};
-use crate::http::session::Me;
+use crate::http::session::{Caller, Me};
 use crate::store::sites::{self, OpeningHours, Site};
 use crate::store::{at_site, seats, zones};
+
+/// Times are offered in steps of at least this, s.
+const OFFER_S: i64 = 300;
+
+/// How long somebody may look at the page before the first time that it offers has passed, s.
+const READ_S: i64 = 60;
 
 /// How many days the strip shows.
 const DAYS: usize = 14;
@@ -116,13 +122,15 @@ pub async fn book(
     State(app): State<Arc<App>>,
     f: Frame,
     me: Me,
-    mut reader: Reader,
+    caller: Caller,
     Path(id): Path<SiteId>,
     Form(want): Form<Want>,
 ) -> Result<Response> {
+    // SQLite has few readers to lend: none while the form is still coming in, and none while the booking is written.
+    let tx = app.db.read().await?;
+    let mut reader = Reader { caller, tx };
     let site = reader.site(id, Action::ReadSeat).await?;
     let actor = reader.caller.actor.clone();
-    // Nothing is read while the booking is written: SQLite has few readers to lend.
     drop(reader);
     let wall = Wall::new(&site.time_zone, f.lang);
     let (starts_at, ends_at) = instants(&want, &wall).ok_or(Error::invalid(f.t.bad_times))?;
@@ -157,7 +165,7 @@ async fn offer(
     let (from, to) = (asked.from.unwrap_or(from), asked.to.unwrap_or(to));
     let during = wall
         .instant(day, &from)
-        .zip(wall.instant(day, &to))
+        .zip(wall.instant(day, until(&to)))
         .and_then(|(start, end)| Interval::new(start, end));
     let zones = if hours.is_empty() {
         Vec::new()
@@ -227,7 +235,7 @@ fn instants(want: &Want, wall: &Wall) -> Option<(Timestamp, Timestamp)> {
     match &want.day {
         Some(day) => day.parse().ok().and_then(|day| {
             wall.instant(day, &want.from)
-                .zip(wall.instant(day, &want.to))
+                .zip(wall.instant(day, until(&want.to)))
         }),
         None => Timestamp::parse_rfc3339(&want.from)
             .ok()
@@ -262,35 +270,33 @@ fn times(
     let passed = wall
         .instant(day, "00:00")
         .map_or(0, |midnight| now.since_ms(midnight) / 1000);
-    let step = site.grid_s.max(1);
-    let from = passed
-        .max(opens)
-        .div_euclid(step)
-        .saturating_add(i64::from(passed > opens))
-        * step;
-    let from = from.min(closes - step).max(0);
-    let to = (from + 3 * 3600).min(closes);
-    let text = |seconds: i64| {
-        if seconds % 60 == 0 {
-            format!("{:02}:{:02}", seconds / 3600, seconds / 60 % 60)
-        } else {
-            format!(
-                "{:02}:{:02}:{:02}",
-                seconds / 3600,
-                seconds / 60 % 60,
-                seconds % 60
-            )
-        }
-    };
-    // A time field has no 24:00.
-    (
-        text(from),
-        if to >= 86_400 {
-            text((86_400 - 1) / step * step)
-        } else {
-            text(to)
-        },
-    )
+    // A whole number of grid steps, and time enough to read the page before it begins.
+    let grid = site.grid_s.max(1);
+    let step = grid * (OFFER_S + grid - 1).div_euclid(grid);
+    let earliest = opens.max(passed + READ_S);
+    let from = ((earliest + step - 1).div_euclid(step) * step)
+        .min(closes - step)
+        .max(0);
+    (field(from), field((from + 3 * 3600).min(closes)))
+}
+
+/// A time field's text; it has no 24:00, so the end of the day is 00:00 ([`until`]).
+fn field(seconds: i64) -> String {
+    let (hours, minutes, seconds) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    if seconds == 0 {
+        format!("{hours:02}:{minutes:02}")
+    } else {
+        format!("{hours:02}:{minutes:02}:{seconds:02}")
+    }
+}
+
+/// The end of a booking that a time field says: midnight is that at the end of the day.
+fn until(text: &str) -> &str {
+    if matches!(text, "00:00" | "00:00:00") {
+        "24:00"
+    } else {
+        text
+    }
 }
 
 fn strip(today: Date, chosen: Date, lang: crate::http::lang::Lang) -> Vec<Day> {
@@ -350,4 +356,76 @@ async fn seats_of(
             })
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::http::lang::Lang;
+    use crate::store::sites::SiteState;
+    use sekisho_domain::ids::OrganisationId;
+
+    fn offered(grid_s: i64, opens_min: u16, closes_min: u16, now: &str) -> (String, String) {
+        let site = Site {
+            id: SiteId([1; 16]),
+            operator: OrganisationId([2; 16]),
+            name: String::new(),
+            time_zone: "Asia/Tokyo".to_owned(),
+            state: SiteState::Open,
+            grid_s,
+            grant_before_s: 0,
+            grant_after_s: 0,
+            facts_version: 1,
+            created_at: Timestamp(0),
+        };
+        let hours = [OpeningHours {
+            weekday: 4,
+            opens_min,
+            closes_min,
+        }];
+        times(
+            &site,
+            &Wall::new("Asia/Tokyo", Lang::Ja),
+            &hours,
+            "2026-11-20".parse().unwrap(),
+            Timestamp::parse_rfc3339(now).unwrap(),
+        )
+    }
+
+    #[test]
+    fn offered_times_fit_the_grid_the_hours_and_the_clock() {
+        let text = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+        assert_eq!(
+            offered(900, 480, 1200, "2026-11-19T12:00:00+09:00"),
+            text("08:00", "11:00"),
+            "another day: from opening"
+        );
+        assert_eq!(
+            offered(900, 490, 1200, "2026-11-19T12:00:00+09:00"),
+            text("08:15", "11:15"),
+            "opening off the grid"
+        );
+        assert_eq!(
+            offered(900, 480, 1200, "2026-11-20T09:00:00+09:00"),
+            text("09:15", "12:15"),
+            "never a time that passes while one reads"
+        );
+        assert_eq!(
+            offered(1, 0, 1440, "2026-11-20T09:01:07+09:00"),
+            text("09:05", "12:05"),
+            "a fine grid is offered coarsely"
+        );
+        assert_eq!(
+            offered(900, 480, 1200, "2026-11-20T19:50:00+09:00"),
+            text("19:45", "20:00"),
+            "the last step, whatever the time"
+        );
+        assert_eq!(
+            offered(900, 0, 1440, "2026-11-20T23:00:00+09:00"),
+            text("23:15", "00:00"),
+            "the end of the day"
+        );
+        assert_eq!(until("00:00"), "24:00");
+    }
 }

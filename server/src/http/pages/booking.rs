@@ -28,6 +28,7 @@ struct Page {
     title: &'static str,
     state: &'static str,
     card: Card,
+    is_mine: bool,
 }
 
 /// What the address bar says.
@@ -59,6 +60,11 @@ pub async fn show(
         .into_iter()
         .find(|it| it.booking.id == id)
         .ok_or(Error::from(Code::NotFound))?;
+    let is_mine = reader
+        .caller
+        .person
+        .as_ref()
+        .is_some_and(|me| me.id == booking.person);
     let (state, title) = words(&f, booking.state, asked.made.is_some());
     let card = card(&mut reader, named, f.lang, app.now()).await?;
     page(&Page {
@@ -66,6 +72,7 @@ pub async fn show(
         title,
         state,
         card,
+        is_mine,
     })
 }
 

@@ -7,6 +7,8 @@ pub mod error;
 pub mod home;
 pub mod language;
 pub mod now;
+pub mod order;
+pub mod pass;
 pub mod setup;
 pub mod sign_in;
 pub mod texts;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
+use sekisho_domain::access::Mode;
 use sekisho_domain::booking::AllocationState;
 use sekisho_domain::ids::{DoorId, PersonId, ZoneId};
 use sekisho_domain::time::Timestamp;
@@ -16,12 +17,14 @@ use crate::http::api::events::sentence;
 use crate::http::lang::Lang;
 use crate::http::problem::Result;
 use crate::store::bookings::Named;
+use crate::store::doors::Door;
 use crate::store::events::EventRow;
 use crate::store::gateways::{Gateway, GatewayState};
+use crate::store::holds::{Hold, Kind};
 use crate::store::presence::Presence;
 use crate::store::sites::Site;
 use crate::store::{
-    at_site, bookings, devices, doors, events, gateways, log, presence, seats, zones,
+    at_site, bookings, devices, doors, events, gateways, holds, log, presence, seats, zones,
 };
 
 /// Most rows of the last records.
@@ -43,12 +46,21 @@ pub struct Now {
     seats: usize,
     zones: Vec<Group>,
     expected: Vec<Expected>,
-    doors: Vec<String>,
+    doors: Vec<DoorNow>,
     devices: usize,
     link: Link,
+    held: Option<Held>,
     evidence: Option<Evidence>,
     refusals: Vec<Record>,
     events: Vec<Record>,
+}
+
+struct DoorNow {
+    name: String,
+    mode: &'static str,
+    /// Its shape: a mode is never told by colour alone.
+    shape: &'static str,
+    since: Option<String>,
 }
 
 struct Group {
@@ -75,6 +87,13 @@ struct Link {
     heard: Option<String>,
 }
 
+/// Nothing is signed or granted here.
+struct Held {
+    cause: &'static str,
+    cure: &'static str,
+    since: String,
+}
+
 struct Evidence {
     at: String,
     size: u64,
@@ -92,6 +111,7 @@ struct Record {
 /// Reads how a site is now. The caller may see it.
 pub async fn now_at(app: &App, reader: &mut Reader, site: &Site, lang: Lang) -> Result<Now> {
     let (scope, id, tx) = (reader.scope(), site.id, &mut reader.tx);
+    let doors = doors::list(tx, scope, id).await?;
     let names = Names {
         people: at_site::names(tx, scope, id).await?.into_iter().collect(),
         zones: zones::list(tx, scope, id)
@@ -99,10 +119,9 @@ pub async fn now_at(app: &App, reader: &mut Reader, site: &Site, lang: Lang) -> 
             .into_iter()
             .map(|zone| (zone.id, zone.name))
             .collect(),
-        doors: doors::list(tx, scope, id)
-            .await?
-            .into_iter()
-            .map(|door| (door.id, door.name))
+        doors: doors
+            .iter()
+            .map(|door| (door.id, door.name.clone()))
             .collect(),
         wall: Wall::new(&site.time_zone, lang),
         lang,
@@ -122,6 +141,7 @@ pub async fn now_at(app: &App, reader: &mut Reader, site: &Site, lang: Lang) -> 
         .iter()
         .filter(|row| row.code == EventCode::AccessDenied as u16);
     let log = log::current(tx, scope, Some(id)).await?;
+    let hold = holds::of_site(tx, scope, id).await?;
     Ok(Now {
         t,
         as_of: format!("{}{}{}", t.as_of_before, wall.seconds(now), t.as_of_after),
@@ -132,6 +152,7 @@ pub async fn now_at(app: &App, reader: &mut Reader, site: &Site, lang: Lang) -> 
             .filter(|it| it.enrolled)
             .count(),
         link: names.link(gateways::list(tx, scope, id).await?),
+        held: hold.map(|hold| names.held(&hold)),
         evidence: log.map(|log| Evidence {
             at: wall.seconds(log.sequenced_at),
             size: log.size,
@@ -148,7 +169,7 @@ pub async fn now_at(app: &App, reader: &mut Reader, site: &Site, lang: Lang) -> 
         expected: names.expected(booked, &inside, now),
         zones: names.groups(&present),
         inside: inside.len(),
-        doors: names.doors.into_values().collect(),
+        doors: doors.into_iter().map(|door| names.door(door)).collect(),
     })
 }
 
@@ -168,6 +189,22 @@ impl Names {
             .get(&id)
             .cloned()
             .unwrap_or_else(|| self.t.unknown_person.to_owned())
+    }
+
+    fn door(&self, door: Door) -> DoorNow {
+        DoorNow {
+            name: door.name,
+            mode: texts::mode(door.mode, self.lang),
+            shape: match door.mode {
+                Mode::Normal => "yes",
+                Mode::Lockdown => "no",
+                Mode::Blocked => "halt",
+            },
+            since: door
+                .mode_since
+                .filter(|_| door.mode != Mode::Normal)
+                .map(|at| self.wall.seconds(at)),
+        }
     }
 
     fn groups(&self, present: &[Presence]) -> Vec<Group> {
@@ -237,6 +274,18 @@ impl Names {
             up: gateway.alive,
             cut: !gateway.alive,
             heard: gateway.seen_at.map(|at| self.wall.seconds(at)),
+        }
+    }
+
+    fn held(&self, hold: &Hold) -> Held {
+        let (cause, cure) = match hold.kind {
+            Kind::Restored => (self.t.held_restored, self.t.held_restored_cure),
+            Kind::Ahead => (self.t.held_ahead, self.t.held_ahead_cure),
+        };
+        Held {
+            cause,
+            cure,
+            since: self.wall.seconds(hold.since),
         }
     }
 

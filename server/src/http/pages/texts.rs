@@ -1,5 +1,6 @@
 //! Every word on the pages, in both languages. A word that lacks one does not compile.
 
+use sekisho_domain::access::Mode;
 use sekisho_domain::wire::code::EventCode;
 
 use crate::http::lang::Lang;
@@ -95,6 +96,46 @@ texts! {
     state_cancelled "取消済み" "cancelled";
     for_whom "利用者" "Person";
 
+    pass "入館証" "Your pass";
+    pass_reads "扉の読取機にかざすコード" "The code that a door's reader reads";
+    pass_offline "通信なしでも使えます" "Works without a connection";
+    pass_bright "読み取れないときは、画面を明るくしてください" "If the reader does not take it, turn the screen brighter";
+    pass_own_clock "端末の時計で表示しています。入れないときは、一度通信してください" "Shown by this phone's own clock. If a door refuses it, connect once";
+    pass_wait "準備しています。" "Getting ready.";
+    pass_register_title "このスマートフォンを登録します" "Register this phone";
+    pass_register "このスマートフォンの中に鍵を作ります。鍵は取り出せません。登録は一度だけです。" "A key is made inside this phone and cannot leave it. You do this once.";
+    pass_register_go "このスマートフォンを登録する" "Register this phone";
+    pass_other_title "別のスマートフォンが登録されています" "Another phone is registered";
+    pass_other "入館証を表示できるのは1台だけです。このスマートフォンを登録すると、前のスマートフォンの入館証は使えなくなります。" "Only one phone can show your pass. If you register this one, the pass on the other phone stops working.";
+    pass_early_title "まだ使えません" "Too early";
+    pass_early_before "" "This pass opens doors from ";
+    pass_early_after " から扉が開きます。" ".";
+    pass_ended_title "この予約は終わりました" "This booking is over";
+    pass_cancelled_title "この予約は取り消されています" "This booking was cancelled";
+    pass_cancelled "入館証は使えません。" "Its pass opens nothing.";
+    pass_revoked_title "この入館証は失効しました" "This pass was revoked";
+    pass_revoked "扉は開きません。入館証をもう一度受け取ってください。受け取れないときは、所属組織の管理者にお問い合わせください。" "It opens nothing. Get the pass once more; if that is refused, ask your organisation's manager.";
+    pass_again "入館証をもう一度受け取る" "Get the pass once more";
+    pass_clock_title "端末の時計が正しくありません" "This phone's clock is wrong";
+    pass_clock "日付と時刻の自動設定をオンにして、通信できる場所で開き直してください。" "Turn on automatic date and time, then open this page again where there is a connection.";
+    pass_first_title "通信が必要です" "A connection is needed once";
+    pass_first "このスマートフォンには、この予約の入館証がまだありません。一度受け取ると、通信なしでも使えます。" "This phone does not hold the pass for this booking yet. Once it does, it works without a connection.";
+    pass_refused_title "入館証を受け取れませんでした" "The pass could not be issued";
+    pass_unsupported_title "このブラウザーでは表示できません" "This browser cannot show it";
+    pass_unsupported "安全な鍵を作れないため、入館証のコードを表示できません。新しいブラウザーで、https のアドレスから開いてください。" "It cannot make a safe key. Open this page in a current browser, at an https address.";
+    pass_no_script_title "このままでは表示できません" "Script is needed";
+    pass_no_script "入館証のコードはスマートフォンが5秒ごとに署名して作るため、JavaScript が必要です。" "Your phone signs a new code every five seconds, which takes JavaScript.";
+    pass_print_instead "印刷した入館証でも、次の扉が一度だけ開きます" "A printed pass opens these doors, once each time it is issued";
+    pass_print_never "この施設の扉は、印刷した入館証では開きません。受付にお声がけください。" "No door on your way takes a printed pass. Please ask at the site.";
+    pass_print_go "印刷用の入館証へ" "To the printed pass";
+    pass_print_title "印刷用の入館証" "Printed pass";
+    pass_print_once "一度だけ使えます。写しを人に渡さないでください。" "It opens once. Give nobody a copy.";
+    pass_print_doors "使える扉" "Doors";
+    pass_print_issue "印刷用の入館証を発行する" "Issue a printed pass";
+    pass_print_anew "新しく発行する" "Issue another one";
+    pass_from "扉が開く時刻" "Opens doors from";
+    try_again "もう一度試す" "Try again";
+
     refused_title "予約できませんでした" "This could not be booked";
     not_done_title "できませんでした" "That was not possible";
     failed_title "処理できませんでした" "Something went wrong";
@@ -115,11 +156,36 @@ texts! {
     expected "これから来る人" "Expected, not here yet";
     nobody_expected "これから来る予定の人はいません。" "Nobody else is expected today.";
     doors "扉" "Doors";
+    door "扉" "Door";
+    door_since "から" "since";
+    door_orders "扉の操作" "Door control";
+    door_orders_note "操作は10秒以内に実行されます。間に合わないときは実行されません。退室はいつでもできます。" "An order is carried out within ten seconds or not at all. The way out is always free.";
+    unlock "解錠" "Release once";
+    unlock_go "解錠する" "Unlock the door";
+    mode_word "扉の状態" "Mode";
+    mode_go "状態を変更する" "Change the mode";
+    order_word "操作" "Order";
+    order_reason "理由" "Reason";
+    order_reason_hint "理由は200文字まで。記録に残ります。" "Give a reason of up to 200 characters; it is kept with the record.";
+    order_executed "実行しました" "Done";
+    order_executed_note "ゲートウェイが実行し、記録しました。" "The gateway carried it out and recorded it.";
+    order_expired "間に合わず、実行されませんでした" "Too late: nothing was done";
+    order_expired_note "10秒以内に届かなかったため、ゲートウェイは実行しませんでした。必要であれば、もう一度操作してください。" "It did not arrive within ten seconds, so it was not carried out. Give the order again if it is still needed.";
+    order_rejected "ゲートウェイが受け付けませんでした" "The gateway did not accept it";
+    order_rejected_note "錠が接続されていないか、扉がまだゲートウェイに伝わっていません。機器の状態を確かめてください。" "No lock is connected at this door, or the gateway does not know the door yet. Look at the devices.";
+    order_waiting "応答を待っています" "Waiting for the gateway";
+    order_waiting_note "ゲートウェイの応答を待っています。" "The gateway has not answered yet.";
+    order_unanswered "応答がありませんでした" "No answer came";
+    order_unanswered_note "実行されたかどうかは、ゲートウェイの記録が届くと分かります。現地で扉を確かめてください。" "Whether it was carried out will be known when the gateway's record arrives. Have somebody look at the door.";
     devices "機器" "Devices";
     devices_none "登録された機器はありません" "no devices";
     link "通信" "Link";
     link_up "接続中" "connected";
     link_down "通信断" "cut off";
+    held_restored "バックアップから復元したため、ゲートウェイと確認が取れるまで、新しい権限と証跡の確定を止めています。" "This server was restored from a backup: until the gateway has been heard, nothing is signed and no new right is given.";
+    held_restored_cure "ゲートウェイがつながれば、自動で再開します。扉はこれまでの権限で動いています。" "It goes on by itself once the gateway connects. Doors work with the rights they have.";
+    held_ahead "このサーバーの記録は、ゲートウェイが確認した記録より古いものです。新しい権限と証跡の確定を止めています。" "This server holds less than its gateway has seen: nothing is signed and no new right is given. A restored backup?";
+    held_ahead_cure "より新しいバックアップを復元してください。詳しくは、サーバーで sekisho doctor を実行してください。扉はこれまでの権限で動き、ゲートウェイの記録は失われません。" "Restore a newer backup; run sekisho doctor on the server for details. Doors work with the rights they have, and the gateway keeps its records.";
     link_down_note "表示は最後に届いた記録までのものです。扉は施設側の判断で動き続けます。" "What you see is as of the last record received. Doors go on deciding on site.";
     link_none "ゲートウェイ未登録" "no gateway yet";
     last_heard "最後の通信" "last heard";
@@ -152,6 +218,18 @@ pub fn seat_kind(kind: SeatKind, lang: Lang) -> &'static str {
     }
 }
 
+/// What a mode of a door is called.
+pub fn mode(mode: Mode, lang: Lang) -> &'static str {
+    match (mode, lang) {
+        (Mode::Normal, Lang::Ja) => "通常",
+        (Mode::Normal, Lang::En) => "Normal",
+        (Mode::Lockdown, Lang::Ja) => "入室停止(緊急)",
+        (Mode::Lockdown, Lang::En) => "Lockdown: nobody enters",
+        (Mode::Blocked, Lang::Ja) => "使用停止",
+        (Mode::Blocked, Lang::En) => "Out of use",
+    }
+}
+
 /// What an event is called on a page; codes that people rarely see keep their stable name.
 pub fn event(code: u16, lang: Lang) -> &'static str {
     let Some(code) = EventCode::from_u16(code) else {
@@ -168,6 +246,12 @@ pub fn event(code: u16, lang: Lang) -> &'static str {
         EventCode::DoorLocked => ("施錠しました", "Door locked"),
         EventCode::DoorUnlocked => ("電気錠が開きました", "Lock opened"),
         EventCode::DoorForcedOpen => ("扉がこじ開けられました", "Door forced open"),
+        EventCode::DoorModeChanged => ("扉の状態が変わりました", "Door mode changed"),
+        EventCode::AccessOverride => ("遠隔で解錠しました", "Released from afar"),
+        EventCode::CommandOrdered => ("扉の操作が指示されました", "Door order given"),
+        EventCode::CommandExecuted => ("指示を実行しました", "Order carried out"),
+        EventCode::CommandExpired => ("指示が間に合いませんでした", "Order came too late"),
+        EventCode::CommandRejected => ("指示を受け付けませんでした", "Order not accepted"),
         EventCode::DoorHeldOpen => ("扉が開いたままです", "Door held open"),
         EventCode::DoorRexPressed => ("退室ボタンが押されました", "Exit button pressed"),
         EventCode::FireAlarm => ("火災信号", "Fire input"),

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
+use sekisho_domain::access::Mode;
 use sekisho_domain::authority::Action;
 use sekisho_domain::ids::SiteId;
 use sekisho_domain::refusal::Code;
@@ -17,15 +18,17 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::now::{Now, now_at};
-use super::{Frame, page};
+use super::{Frame, page, texts};
 use crate::app::{App, Live};
+use crate::flows::Who;
 use crate::http::api::Reader;
 use crate::http::extract::Path;
 use crate::http::lang::Lang;
 use crate::http::problem::{Error, Result};
 use crate::http::session::Caller;
-use crate::store::sessions;
+use crate::store::doors::Door;
 use crate::store::sites::Site;
+use crate::store::{doors, sessions, tokens};
 
 /// A burst of changes is one update.
 const COALESCE: Duration = Duration::from_millis(300);
@@ -39,6 +42,9 @@ struct Page {
     f: Frame,
     site: Site,
     now: Now,
+    /// Doors that the reader may give orders for.
+    doors: Vec<Door>,
+    modes: [(&'static str, &'static str); 3],
 }
 
 /// `GET /sites/{site}/today`
@@ -50,7 +56,19 @@ pub async fn show(
 ) -> Result<Response> {
     let site = reader.site(id, Action::ReadPresence).await?;
     let now = now_at(&app, &mut reader, &site, f.lang).await?;
-    page(&Page { f, site, now })
+    let scope = reader.scope();
+    let doors = match reader.site(id, Action::UnlockDoor).await {
+        Ok(_) => doors::list(&mut reader.tx, scope, id).await?,
+        Err(_) => Vec::new(),
+    };
+    let modes = Mode::ALL.map(|mode| (mode.name(), texts::mode(mode, f.lang)));
+    page(&Page {
+        f,
+        site,
+        now,
+        doors,
+        modes,
+    })
 }
 
 /// `GET /sites/{site}/today/events`: an event `live` with the part that changes, at once and after every change.
@@ -123,11 +141,19 @@ impl Watch {
             caller: self.caller.clone(),
             tx: self.app.db.read().await?,
         };
-        // A stream outlives the request that began it: it ends with its session.
-        if let Some(me) = &reader.caller.person {
-            let session =
-                sessions::find_session(&mut reader.tx, me.session, self.app.now()).await?;
-            session.ok_or(Error::from(Code::NotSignedIn))?;
+        // A stream outlives the request that began it: it ends with its session or token, and when their role changes.
+        let (caller, now) = (&reader.caller, self.app.now());
+        let role = match (&caller.person, caller.actor.who) {
+            (Some(me), _) => sessions::find_session(&mut reader.tx, me.session, now)
+                .await?
+                .map(|session| session.role),
+            (None, Who::Token(id)) => tokens::find_token(&mut reader.tx, id, now)
+                .await?
+                .map(|(token, _)| token.role),
+            (None, _) => None,
+        };
+        if role != Some(caller.actor.role) {
+            return Err(Error::from(Code::NotSignedIn));
         }
         let site = reader.site(self.site, Action::ReadPresence).await?;
         let now = now_at(&self.app, &mut reader, &site, self.lang).await?;

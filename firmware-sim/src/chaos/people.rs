@@ -1,0 +1,309 @@
+//! People who come and go without end: on time and early, to the wrong door, with a code that was used, with a picture of one,
+//! with somebody else's; who cancel, lose their pass, forget to sign out.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sekisho_domain::ids::SeatId;
+use tokio_util::sync::CancellationToken;
+
+use super::reference::{Change, Code, Pass};
+use super::street::{Showing, Street, Visit};
+use crate::ambient;
+use crate::api::ApiError;
+use crate::prng::Prng;
+use crate::scenario::cast::{Booked, Person, second_after, wait_until};
+
+/// Doors by their place in [`Street::doors`].
+pub(super) const FRONT: usize = 0;
+/// To the quiet zone.
+pub(super) const INNER: usize = 1;
+/// A second way in, for phones only.
+pub(super) const BACK: usize = 2;
+/// So often somebody shows a code whom the reader asks to try again.
+const TRIES: usize = 3;
+
+/// Somebody with a seat of choice.
+pub(super) struct Resident {
+    /// Who.
+    pub(super) person: Arc<Person>,
+    /// Whose phone signs when this person tries a code of another.
+    pub(super) neighbour: Arc<Person>,
+    /// The usual seat.
+    pub(super) seat: SeatId,
+    /// It is in the quiet zone.
+    pub(super) quiet: bool,
+    /// May be suspended, once.
+    pub(super) may_leave: bool,
+    /// Decides what happens.
+    pub(super) prng: Prng,
+}
+
+/// A booking as its holder knows it.
+struct Stay {
+    booked: Booked,
+    pass: Pass,
+}
+
+impl Resident {
+    /// Comes and goes until `stop`; returns how many bookings it made.
+    pub(super) async fn live(mut self, street: Arc<Street>, stop: CancellationToken) -> usize {
+        let mut bookings = 0;
+        let life = async {
+            self.rest(0, 2_500).await;
+            loop {
+                if let Some(mut stay) = self.book(&street).await {
+                    bookings += 1;
+                    self.visit(&street, &mut stay).await;
+                    if stay.pass.suspended.asked_ms.is_some() {
+                        return;
+                    }
+                    wait_until(stay.booked.end, 300).await;
+                }
+                self.rest(300, 1_500).await;
+            }
+        };
+        let _ = stop.run_until_cancelled(life).await;
+        bookings
+    }
+
+    async fn rest(&mut self, from_ms: u64, to_ms: u64) {
+        let ms = self.prng.range(from_ms, to_ms);
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+
+    /// A booking with its pass; none when the server could not be asked, or says no because an earlier answer was lost.
+    async fn book(&mut self, street: &Street) -> Option<Stay> {
+        let start = second_after(i64::try_from(self.prng.range(400, 2_600)).unwrap_or(0));
+        let lasts_ms = i64::try_from(self.prng.range(9, 24) * 1_000).unwrap_or(0);
+        let end = start.plus_ms(lasts_ms);
+        let asked_ms = ambient::now_ms();
+        let booked = match self.person.book(&street.api, self.seat, start, end).await {
+            Ok(booked) => booked,
+            Err(error) => {
+                tracing::debug!(who = self.person.name, error = %format!("{error:#}"), "no booking");
+                return None;
+            }
+        };
+        let pass = Pass {
+            printed: self.person.phone.is_none(),
+            quiet: self.quiet,
+            start_ms: start.0,
+            end_ms: end.0,
+            made: done(asked_ms),
+            revoked: Change::default(),
+            cancelled: Change::default(),
+            suspended: Change::default(),
+            accepted_ms: None,
+            doubtful: false,
+        };
+        Some(Stay { booked, pass })
+    }
+
+    /// From before the beginning to after the end.
+    async fn visit(&mut self, street: &Street, stay: &mut Stay) {
+        if self.prng.chance(20) {
+            self.come(street, stay, FRONT).await;
+        }
+        let late_ms = if self.prng.chance(25) { 0 } else { 1_700 };
+        wait_until(stay.booked.start, late_ms).await;
+        let entrance = if self.prng.chance(30) { BACK } else { FRONT };
+        self.come(street, stay, entrance).await;
+        self.mischief(street, stay).await;
+        if self.quiet || self.prng.chance(25) {
+            self.come(street, stay, INNER).await;
+        }
+        self.change_of_mind(street, stay).await;
+        self.rest(500, 3_500).await;
+        if self.prng.chance(40) {
+            self.leave(street, stay).await;
+            self.rest(300, 1_500).await;
+            self.come(street, stay, FRONT).await;
+        }
+        self.rest(500, 2_000).await;
+        self.leave(street, stay).await;
+        if self.prng.chance(25) {
+            wait_until(stay.booked.end, 100).await;
+            self.come(street, stay, FRONT).await;
+        }
+    }
+
+    /// With the person's own code, small or large as it comes; now and then a second time, for somebody who slips in behind.
+    async fn come(&mut self, street: &Street, stay: &mut Stay, door: usize) {
+        let large = self.prng.chance(50);
+        let code = match (stay.pass.printed, large) {
+            (true, _) => Code::Printed,
+            (false, true) => Code::Carried,
+            (false, false) => Code::Reference,
+        };
+        for _ in 0..TRIES {
+            let Ok(text) = self.person.code(&stay.booked, large) else {
+                return;
+            };
+            let visit = self
+                .show(street, stay, (door, false), (code, large), &text)
+                .await;
+            if visit.granted() && self.prng.chance(25) {
+                let again = if stay.pass.printed { code } else { Code::Again };
+                self.show(street, stay, (door, false), (again, large), &text)
+                    .await;
+            }
+            if !visit.try_again() {
+                return;
+            }
+            self.rest(900, 1_300).await;
+        }
+    }
+
+    /// By the reader, by the button, or without a word.
+    async fn leave(&mut self, street: &Street, stay: &mut Stay) {
+        let door = if self.prng.chance(30) { BACK } else { FRONT };
+        match self.prng.range(0, 10) {
+            0..6 => {
+                let Ok(text) = self.person.code(&stay.booked, false) else {
+                    return;
+                };
+                let code = if stay.pass.printed {
+                    Code::Printed
+                } else {
+                    Code::Reference
+                };
+                self.show(street, stay, (door, true), (code, false), &text)
+                    .await;
+            }
+            6..9 => {
+                street.doors[door].lock.press_exit();
+                street.exits.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    /// Nonsense, a picture of a minute ago, a code that another phone signed.
+    async fn mischief(&mut self, street: &Street, stay: &mut Stay) {
+        let pass = stay.booked.pass.id;
+        match (self.prng.range(0, 100), &self.person.phone) {
+            (0..6, _) => {
+                let text = "K3:THIS IS NO PASS";
+                self.show(street, stay, (FRONT, false), (Code::Nonsense, false), text)
+                    .await;
+            }
+            (6..16, Some(phone)) => {
+                let Ok(text) = phone.reference(pass, ambient::now_ms() - 60_000) else {
+                    return;
+                };
+                self.show(
+                    street,
+                    stay,
+                    (FRONT, false),
+                    (Code::Screenshot, false),
+                    &text,
+                )
+                .await;
+                // The phone starts to count anew within the second.
+                self.rest(1_100, 1_200).await;
+            }
+            (16..24, Some(_)) => {
+                let Some(Ok(text)) = self
+                    .neighbour
+                    .phone
+                    .as_ref()
+                    .map(|phone| phone.reference(pass, ambient::now_ms()))
+                else {
+                    return;
+                };
+                self.show(street, stay, (FRONT, false), (Code::Forged, false), &text)
+                    .await;
+            }
+            _ => {}
+        }
+    }
+
+    /// The pass is lost, the booking cancelled, the person suspended; and then comes again, at once and later.
+    async fn change_of_mind(&mut self, street: &Street, stay: &mut Stay) {
+        let (api, asked_ms) = (&street.api, ambient::now_ms());
+        let asked = Change {
+            asked_ms: Some(asked_ms),
+            done_ms: None,
+        };
+        let result = match self.prng.range(0, 100) {
+            0..15 => {
+                stay.pass.revoked = asked;
+                (
+                    &mut stay.pass.revoked,
+                    api.revoke(stay.booked.pass.id).await,
+                )
+            }
+            15..25 => {
+                stay.pass.cancelled = asked;
+                (
+                    &mut stay.pass.cancelled,
+                    api.cancel(stay.booked.booking).await,
+                )
+            }
+            25..28 if self.may_leave => {
+                stay.pass.suspended = asked;
+                (&mut stay.pass.suspended, api.suspend(self.person.id).await)
+            }
+            _ => return,
+        };
+        match result {
+            (change, Ok(())) => *change = done(asked_ms),
+            // Too late: the booking had ended. Nothing was changed.
+            (change, Err(ApiError::Refused { status, .. })) if status < 500 => {
+                *change = Change::default();
+            }
+            (_, Err(error)) => tracing::debug!(who = self.person.name, %error, "no answer"),
+        }
+        for _ in 0..2 {
+            self.come(street, stay, FRONT).await;
+            self.rest(800, 2_500).await;
+        }
+    }
+
+    async fn show(
+        &mut self,
+        street: &Street,
+        stay: &mut Stay,
+        (door, out): (usize, bool),
+        (code, large): (Code, bool),
+        text: &str,
+    ) -> Visit {
+        let showing = Showing {
+            who: self.person.name,
+            door,
+            out,
+            code,
+            large,
+            text,
+            pass: (code != Code::Nonsense).then_some(&stay.pass),
+            repeat: self.prng.chance(20),
+        };
+        let visit = street.show(showing).await;
+        note(&mut stay.pass, &visit);
+        visit
+    }
+}
+
+/// What the holder learns about which codes were accepted.
+fn note(pass: &mut Pass, visit: &Visit) {
+    let own = matches!(
+        visit.shown.code,
+        Code::Printed | Code::Carried | Code::Reference
+    );
+    // A way out accepts a good code too; the answer does not say whether it did.
+    match &visit.seen {
+        _ if !own => {}
+        Some(seen) if seen.is_empty() => pass.accepted_ms = Some(visit.shown.answered_ms),
+        Some(_) if !visit.out => {}
+        _ => pass.doubtful = true,
+    }
+}
+
+fn done(asked_ms: i64) -> Change {
+    Change {
+        asked_ms: Some(asked_ms),
+        done_ms: Some(ambient::now_ms()),
+    }
+}

@@ -1,0 +1,171 @@
+use super::*;
+
+const DONE: Change = Change {
+    asked_ms: Some(900),
+    done_ms: Some(1_000),
+};
+
+fn pass() -> Pass {
+    Pass {
+        printed: false,
+        quiet: false,
+        start_ms: 10_000,
+        end_ms: 50_000,
+        made: DONE,
+        revoked: Change::default(),
+        cancelled: Change::default(),
+        suspended: Change::default(),
+        accepted_ms: None,
+        doubtful: false,
+    }
+}
+
+fn shown(code: Code, at_ms: i64) -> Shown {
+    Shown {
+        code,
+        large: false,
+        into_quiet: false,
+        phones_only: false,
+        sent_ms: at_ms,
+        answered_ms: at_ms + 20,
+        known_upto_ms: 5_000,
+        cut_since_ms: None,
+        edge_ms: 1_500,
+        short_of_room: false,
+        bus_troubled: false,
+        late: false,
+    }
+}
+
+#[track_caller]
+fn must(pass: &Pass, shown: &Shown, reasons: &[&str]) {
+    let agrees = |seen: &[&str]| difference(Some(pass), shown, seen, seen.is_empty());
+    assert_eq!(agrees(reasons), None);
+    for other in [
+        &[][..],
+        &["zone_not_granted"],
+        &["no_grant", "pass_expired"],
+    ] {
+        assert!(other == reasons || agrees(other).is_some(), "{other:?}");
+    }
+}
+
+#[track_caller]
+fn may(pass: &Pass, shown: &Shown, answers: &[&[&str]]) {
+    for seen in answers {
+        assert_eq!(
+            difference(Some(pass), shown, seen, seen.is_empty()),
+            None,
+            "{seen:?}"
+        );
+    }
+}
+
+#[test]
+fn times_and_zones() {
+    let pass = pass();
+    must(&pass, &shown(Code::Reference, 30_000), &[]);
+    must(&pass, &shown(Code::Reference, 9_000), &["outside_schedule"]);
+    must(&pass, &shown(Code::Carried, 9_000), &["pass_not_yet_valid"]);
+    may(
+        &pass,
+        &shown(Code::Carried, 10_500),
+        &[&[], &["pass_not_yet_valid"]],
+    );
+    may(
+        &pass,
+        &shown(Code::Reference, 51_000),
+        &[&["outside_schedule"], &["credential_unknown"]],
+    );
+    let quiet = Shown {
+        into_quiet: true,
+        ..shown(Code::Reference, 30_000)
+    };
+    let agrees = difference(Some(&pass), &quiet, &["zone_not_granted"], false);
+    assert_eq!(agrees, None);
+    assert!(difference(Some(&pass), &quiet, &[], true).is_some());
+}
+
+#[test]
+fn what_was_revoked_counts_once_it_was_heard_of() {
+    let revoked = Pass {
+        revoked: Change {
+            asked_ms: Some(19_000),
+            done_ms: Some(20_000),
+        },
+        ..pass()
+    };
+    let at = |known_upto_ms, cut_since_ms| Shown {
+        known_upto_ms,
+        cut_since_ms,
+        ..shown(Code::Reference, 30_000)
+    };
+    may(&revoked, &at(15_000, None), &[&[], &["credential_revoked"]]);
+    must(&revoked, &at(21_000, None), &["credential_revoked"]);
+    // Cut before it was asked for: it cannot have come through. The list may say more than the reference claims to know.
+    may(&revoked, &at(15_000, Some(5_000)), &[&[]]);
+}
+
+#[test]
+fn what_was_booked_behind_a_cut_line_opens_by_the_pass_that_is_carried() {
+    let cut = |code| Shown {
+        cut_since_ms: Some(0),
+        known_upto_ms: 0,
+        ..shown(code, 30_000)
+    };
+    let late = Pass {
+        made: Change {
+            asked_ms: Some(5_000),
+            done_ms: Some(6_000),
+        },
+        ..pass()
+    };
+    must(&late, &cut(Code::Reference), &["credential_unknown"]);
+    must(&late, &cut(Code::Carried), &[]);
+}
+
+#[test]
+fn a_code_counts_once_and_a_picture_never() {
+    let used = Pass {
+        accepted_ms: Some(25_000),
+        ..pass()
+    };
+    must(&used, &shown(Code::Again, 30_000), &["pass_replayed"]);
+    must(
+        &used,
+        &shown(Code::Screenshot, 30_000),
+        &["pass_stale", "pass_replayed"],
+    );
+    must(&pass(), &shown(Code::Screenshot, 30_000), &["pass_stale"]);
+    must(&used, &shown(Code::Forged, 30_000), &["signature_bad"]);
+    let printed = Pass {
+        printed: true,
+        ..used.clone()
+    };
+    must(&printed, &shown(Code::Printed, 30_000), &["pass_replayed"]);
+}
+
+#[test]
+fn trouble_excuses_only_what_it_causes() {
+    let late = Shown {
+        late: true,
+        ..shown(Code::Reference, 30_000)
+    };
+    must(&pass(), &late, &["stale_read"]);
+    let calm = shown(Code::Reference, 30_000);
+    for excuse in ["stale_read", "audit_unavailable", "other", "lockout"] {
+        assert!(difference(Some(&pass()), &calm, &[excuse], false).is_some());
+    }
+    let troubled = Shown {
+        bus_troubled: true,
+        short_of_room: true,
+        ..calm
+    };
+    may(
+        &pass(),
+        &troubled,
+        &[&[], &["stale_read"], &["audit_unavailable"], &["other"]],
+    );
+    assert!(difference(Some(&pass()), &troubled, &["no_grant"], false).is_some());
+    assert!(difference(None, &calm, &[], true).is_some());
+}
