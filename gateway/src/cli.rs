@@ -130,7 +130,7 @@ pub struct Issue {
     /// For a reader: which way it lets people through (default: in).
     #[arg(long, value_enum)]
     pub direction: Option<Way>,
-    /// Where to write the files (default: devices/<identity> in DIR).
+    /// Where to write the files (default: devices/IDENTITY in DIR).
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// A read-only observer of the bus instead of a device.

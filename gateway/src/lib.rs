@@ -12,7 +12,7 @@
 //! - One writer. A decision and all that it changes (event, ratchet, answer) are one transaction.
 //! - A seal is stored before its first publish; nothing is freed without a receipt whose proof verifies.
 //! - Epochs of snapshots and revocation lists only rise, even after a restore of the server.
-//! - Clock and randomness are parameters ([`env`]); SQL stands in [`store`] and nowhere else; the lock on
+//! - Clock and randomness are parameters ([`mod@env`]); SQL stands in [`store`] and nowhere else; the lock on
 //!   [`site::Site`] is never held across a wait.
 //! - No message, however malformed, ends a loop: it is ignored with a reason that `status` counts.
 

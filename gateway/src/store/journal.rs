@@ -67,7 +67,7 @@ pub enum JournalError {
     /// The writer has ended.
     #[error("the journal is closed")]
     Closed,
-    /// An event above [`EVENT_MAX`].
+    /// An event above `EVENT_MAX` bytes.
     #[error("an event of {0} bytes is longer than an event may be")]
     TooLong(usize),
 }
