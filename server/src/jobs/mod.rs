@@ -1,4 +1,5 @@
-//! What runs by itself. Each job is a loop that any number of servers may run at once: the flows behind it guard themselves.
+//! What runs by itself. Each job is a loop; the flows behind it guard the database against a second server.
+//! Several servers at once are not proved: what a gateway was last proved is kept by each of them for itself.
 
 pub mod crl;
 pub mod gateways;
