@@ -76,29 +76,33 @@ impl Keystore {
     /// Every key, by purpose and id. A file that is no key, is readable by others or does not match its name is an error:
     /// a program must not start with half of its keys.
     pub fn load_all(&self) -> Result<Vec<StoredKey>, CertError> {
+        self.load_where(|_| true)
+    }
+
+    /// The keys of one purpose: usually none or one, two during a hand-over. Files of other purposes are not opened.
+    pub fn load(&self, purpose: &Purpose) -> Result<Vec<StoredKey>, CertError> {
+        let stem = purpose.file_stem();
+        self.load_where(|name| {
+            name.rsplit_once('.')
+                .is_some_and(|(purpose, _)| purpose == stem)
+        })
+    }
+
+    fn load_where(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<StoredKey>, CertError> {
         let mut keys = Vec::new();
         for entry in std::fs::read_dir(&self.dir).map_err(CertError::io(&self.dir))? {
             let path = entry.map_err(CertError::io(&self.dir))?.path();
-            // A temporary file of a write that a crash cut short.
-            if path
+            let name = path
                 .file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with('.'))
-            {
-                continue;
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            // A dot begins the temporary file of a write that a crash cut short.
+            if !name.starts_with('.') && wanted(&name) {
+                keys.push(load(&path)?);
             }
-            keys.push(load(&path)?);
         }
         keys.sort_by(|a, b| (&a.purpose, a.id).cmp(&(&b.purpose, b.id)));
         Ok(keys)
-    }
-
-    /// The keys of one purpose: usually none or one, two during a hand-over.
-    pub fn load(&self, purpose: &Purpose) -> Result<Vec<StoredKey>, CertError> {
-        Ok(self
-            .load_all()?
-            .into_iter()
-            .filter(|stored| stored.purpose == *purpose)
-            .collect())
     }
 
     /// The one key of `purpose`, made when there is none. With several, the one with the smallest id.
