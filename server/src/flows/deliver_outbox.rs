@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Zoned;
@@ -28,6 +29,10 @@ const LOOK_MAX: i64 = 10_000;
 
 /// Most mails of one call.
 const BATCH: usize = 32;
+
+/// A mailer that has not answered by then does not hold up the mails behind; a mail that goes out later all the same is
+/// one that may come twice.
+const MAIL_LASTS_MAX: Duration = Duration::from_secs(30);
 
 /// After so many tries a mail is left where it is.
 const TRIES_MAX: i64 = 10;
@@ -103,7 +108,9 @@ async fn deliver(app: &App, row: &Waiting) -> anyhow::Result<bool> {
     let mailer = Arc::clone(&app.mailer);
     let sending =
         tokio::task::spawn_blocking(move || mailer.send(&mail.to, &mail.subject, &mail.text));
-    sending.await.context("the mailer broke")??;
+    let sent = tokio::time::timeout(MAIL_LASTS_MAX, sending).await;
+    sent.context("the mailer takes too long")?
+        .context("the mailer broke")??;
     Ok(true)
 }
 
