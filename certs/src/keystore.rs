@@ -26,6 +26,8 @@ pub enum Purpose {
     Pass,
     /// A gateway's seals; made on the box.
     Seal,
+    /// Cosignatures of a witness.
+    Witness,
     /// Checkpoints of one log: `<site>/<period>`, e.g. `01jd…/fy2026`, or one name such as `operator`.
     Log(String),
 }
@@ -185,6 +187,7 @@ impl fmt::Display for Purpose {
             Self::Command => f.write_str("command"),
             Self::Pass => f.write_str("pass"),
             Self::Seal => f.write_str("seal"),
+            Self::Witness => f.write_str("witness"),
             Self::Log(name) => write!(f, "log/{name}"),
         }
     }
@@ -202,6 +205,7 @@ impl FromStr for Purpose {
             "command" => Ok(Self::Command),
             "pass" => Ok(Self::Pass),
             "seal" => Ok(Self::Seal),
+            "witness" => Ok(Self::Witness),
             _ => match text.strip_prefix("log/") {
                 Some(name) => Self::log(name),
                 None => Err(CertError::unreadable(
@@ -233,6 +237,7 @@ mod tests {
             Purpose::Command,
             Purpose::Pass,
             Purpose::Seal,
+            Purpose::Witness,
             log,
         ]
     }

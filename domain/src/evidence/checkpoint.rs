@@ -22,7 +22,7 @@ pub const NOTE_SIGNATURES_MAX: usize = 64;
 pub const KEY_NAME_BYTES_MAX: usize = 255;
 
 /// Every signature line starts with an em dash and a space.
-const SIGNATURE_MARK: &str = "\u{2014} ";
+pub(super) const SIGNATURE_MARK: &str = "\u{2014} ";
 
 /// The head of a log: so many leaves, under this root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,20 +113,20 @@ impl FromStr for Checkpoint {
 }
 
 /// A signed note taken apart; nothing is verified yet.
-struct Note<'a> {
+pub(super) struct Note<'a> {
     /// What is signed, final newline included.
-    text: &'a str,
-    signatures: Vec<SignatureLine<'a>>,
+    pub(super) text: &'a str,
+    pub(super) signatures: Vec<SignatureLine<'a>>,
 }
 
-struct SignatureLine<'a> {
-    name: &'a str,
-    id: NoteKeyId,
-    bytes: Vec<u8>,
+pub(super) struct SignatureLine<'a> {
+    pub(super) name: &'a str,
+    pub(super) id: NoteKeyId,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl<'a> Note<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, NoteError> {
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, NoteError> {
         if bytes.len() > NOTE_BYTES_MAX {
             return Err(NoteError::TooLong);
         }
@@ -207,7 +207,7 @@ impl NoteKeyId {
 
 /// A verifier key, as trust files spell it: `name+keyid+base64(type || public key)`.
 ///
-/// Every type is kept; [`open`] can use [`Vkey::ED25519`] only.
+/// Every type is kept; [`open`] can use [`Vkey::ED25519`] only, cosignatures [`Vkey::COSIGNATURE_ED25519`] only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vkey {
     name: KeyName,
@@ -229,10 +229,19 @@ impl Vkey {
 
     /// The verifier key of a log that signs with `key`.
     pub fn ed25519(name: KeyName, key: VerifyingKey) -> Self {
+        Self::of(name, Self::ED25519, key)
+    }
+
+    /// The verifier key of a witness that cosigns with `key`.
+    pub fn cosigner(name: KeyName, key: VerifyingKey) -> Self {
+        Self::of(name, Self::COSIGNATURE_ED25519, key)
+    }
+
+    fn of(name: KeyName, kind: u8, key: VerifyingKey) -> Self {
         Self {
-            id: NoteKeyId::of(&name, Self::ED25519, key.as_bytes()),
+            id: NoteKeyId::of(&name, kind, key.as_bytes()),
             name,
-            kind: Self::ED25519,
+            kind,
             key: key.as_bytes().to_vec(),
         }
     }
@@ -259,8 +268,17 @@ impl Vkey {
 
     /// The Ed25519 key, when this key makes plain note signatures.
     pub fn verifying(&self) -> Option<VerifyingKey> {
+        self.ed25519_of(Self::ED25519)
+    }
+
+    /// The Ed25519 key, when this key makes cosignatures with it.
+    pub fn cosigning(&self) -> Option<VerifyingKey> {
+        self.ed25519_of(Self::COSIGNATURE_ED25519)
+    }
+
+    fn ed25519_of(&self, kind: u8) -> Option<VerifyingKey> {
         let key = <[u8; 32]>::try_from(self.key.as_slice()).ok()?;
-        (self.kind == Self::ED25519).then(|| VerifyingKey::from_bytes(key))
+        (self.kind == kind).then(|| VerifyingKey::from_bytes(key))
     }
 }
 
@@ -309,7 +327,8 @@ impl FromStr for Vkey {
             kind: *kind,
             key: key.to_vec(),
         };
-        if vkey.verifying().is_some_and(|key| key.is_weak()) {
+        let key = vkey.verifying().or_else(|| vkey.cosigning());
+        if key.is_some_and(|key| key.is_weak()) {
             return Err(BadVkey::Weak);
         }
         Ok(vkey)

@@ -2,9 +2,11 @@
 
 pub mod bundle;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod disclosure;
 pub mod proof;
 pub mod seal;
 pub mod tiles;
 pub mod tree;
 pub mod trust;
+pub mod witness;

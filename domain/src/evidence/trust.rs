@@ -1,13 +1,13 @@
 //! The trust file: C2SP tlog-policy, the only input that a verifier believes.
 //!
-//! Every line is read and checked. Of the quorums this version evaluates `none`; a file that asks
-//! for witnesses is understood and answered with [`TrustError::NeedsWitnesses`], which a verifier
-//! reports as "cannot verify", never as a pass.
+//! Every line is read and checked. A quorum counts Ed25519 cosignatures. ML-DSA-44 keys are read and never verified here: a
+//! quorum that would need one is not met, which a verifier reports as "cannot verify", never as a pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::checkpoint::{BadVkey, Checkpoint, NoteError, Vkey, open_any};
+use super::cosignature::cosigned;
 use super::tiles::canonical;
 
 /// Longest trust file that is read, in bytes.
@@ -96,14 +96,57 @@ impl TrustPolicy {
     /// Reads a signed checkpoint and believes it if this file does: signed by one of the logs, and
     /// cosigned by the quorum.
     pub fn open(&self, note: &[u8]) -> Result<Checkpoint, TrustError> {
+        Ok(self.open_witnessed(note)?.0)
+    }
+
+    /// Like [`Self::open`]; with it every witness of this file that cosigned, whether the quorum needs it or not.
+    pub fn open_witnessed(&self, note: &[u8]) -> Result<(Checkpoint, Vec<Witnessed>), TrustError> {
         let logs: Vec<&Vkey> = self.logs.iter().map(|log| &log.vkey).collect();
         let checkpoint = open_any(note, &logs)?;
-        match &self.quorum {
-            Quorum::None => Ok(checkpoint),
-            Quorum::Of(name) => Err(TrustError::NeedsWitnesses {
-                quorum: String::from_utf8_lossy(name).into_owned(),
-            }),
+        let keys: Vec<&Vkey> = self.witnesses.iter().map(|witness| &witness.vkey).collect();
+        let (cosigned, unread) = cosigned(note, &keys)?;
+        let name_of = |position: usize| self.witnesses.get(position).map(|it| it.name.as_slice());
+        let names: BTreeSet<&[u8]> = cosigned
+            .iter()
+            .filter_map(|it| name_of(it.witness))
+            .collect();
+        if let Quorum::Of(quorum) = &self.quorum
+            && !self.holds(quorum, &names)
+        {
+            return Err(TrustError::NeedsWitnesses {
+                quorum: String::from_utf8_lossy(quorum).into_owned(),
+                cosigned: names.len(),
+                unread: unread.len(),
+            });
         }
+        let mut witnessed: Vec<Witnessed> = cosigned
+            .iter()
+            .filter_map(|it| {
+                let name = String::from_utf8_lossy(name_of(it.witness)?).into_owned();
+                Some(Witnessed {
+                    name,
+                    time_s: it.time_s,
+                })
+            })
+            .collect();
+        witnessed.sort_by(|a, b| (a.time_s, &a.name).cmp(&(b.time_s, &b.name)));
+        Ok((checkpoint, witnessed))
+    }
+
+    /// Whether a witness or group has witnessed, when the witnesses in `cosigned` have.
+    fn holds(&self, quorum: &[u8], cosigned: &BTreeSet<&[u8]>) -> bool {
+        // Groups stand behind their members, so one pass in the order of the file answers for all of them.
+        let mut held = cosigned.clone();
+        for group in &self.groups {
+            let members = group
+                .members
+                .iter()
+                .filter(|member| held.contains(member.as_slice()));
+            if members.count() >= group.threshold {
+                held.insert(&group.name);
+            }
+        }
+        held.contains(quorum)
     }
 
     /// Text of a trust file that believes these logs without witnesses.
@@ -294,17 +337,32 @@ pub enum Problem {
     NoQuorum,
 }
 
+/// A witness of the trust file that cosigned a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Witnessed {
+    /// Its name in the trust file.
+    pub name: String,
+    /// When, by its own clock: seconds since 1970.
+    pub time_s: u64,
+}
+
 /// Why a checkpoint is not believed under a trust file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
     /// The note itself.
     #[error(transparent)]
     Note(#[from] NoteError),
-    /// The log's signature is good, but the file also asks for witnesses.
-    #[error("quorum {quorum} needs witnesses, which this version does not verify")]
+    /// The log's signature is good, but the file asks for more witnesses than cosigned.
+    #[error(
+        "quorum {quorum} is not met: {cosigned} witnesses of the trust file cosigned, {unread} more by an algorithm that this version cannot verify"
+    )]
     NeedsWitnesses {
         /// Name of the quorum in the file.
         quorum: String,
+        /// Witnesses of the file whose cosignature is good.
+        cosigned: usize,
+        /// Witnesses of the file that signed with an unknown algorithm.
+        unread: usize,
     },
 }
 
