@@ -4,6 +4,8 @@
 //! order of the evidence's times, not of its arrival: one gateway decides for a site, so its clock orders all of it, and what
 //! comes late never overrides what is newer.
 
+pub mod tailgate;
+
 use std::str::FromStr;
 
 use crate::ids::ZoneId;

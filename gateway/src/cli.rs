@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sekisho_domain::ids::{DeviceId, DoorId};
+use sekisho_domain::access::Mode;
+use sekisho_domain::ids::{DeviceId, DoorId, SeatId, ZoneId};
+use sekisho_domain::wire::uplink::REASON_MAX;
 
 /// The box at a site: decides who enters, records it before the lock opens, and sends the evidence up.
 #[derive(Debug, Parser)]
@@ -55,6 +57,36 @@ pub enum Command {
     /// Issue and revoke certificates of readers, locks and observers. Works while `run` runs, and with the line to the server cut.
     #[command(subcommand)]
     Device(Device),
+    /// Put a door into a mode from here, as an order from the server does: works with the line to the server cut. Recorded.
+    #[command(subcommand)]
+    Door(Door),
+}
+
+/// `door …`
+#[derive(Debug, Subcommand)]
+pub enum Door {
+    /// Put a door into a mode, until an order or another call changes it. No mode ever keeps the way out shut.
+    #[command(after_help = "\
+Example:
+  sekisho-gateway door mode --dir DIR --door dor_01jd… normal --reason 'alarm was a drill'")]
+    Mode(DoorMode),
+}
+
+/// `door mode`
+#[derive(Debug, Args)]
+pub struct DoorMode {
+    /// Directory of this gateway.
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// Which door.
+    #[arg(long)]
+    pub door: DoorId,
+    /// normal, lockdown or blocked.
+    #[arg(value_parser = mode)]
+    pub mode: Mode,
+    /// Why; it stands in the record, at most 200 characters.
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
 }
 
 /// `enrol`
@@ -101,13 +133,15 @@ pub struct Status {
 /// `device …`
 #[derive(Debug, Subcommand)]
 pub enum Device {
-    /// Issue a certificate for a reader or lock, or for an observer that may listen for an hour.
+    /// Issue a certificate for a reader, lock or sensor, or for an observer that may listen for an hour.
     ///
     /// Writes ca.crt, device.crt and device.key and prints one JSON object: device, identity, host, port, ca, cert, key.
     #[command(after_help = "\
 Examples:
   sekisho-gateway device issue --dir DIR --door dor_01jd… --kind reader --direction in
   sekisho-gateway device issue --dir DIR --door dor_01jd… --kind lock --out /media/stick
+  sekisho-gateway device issue --dir DIR --seat sea_01jd… --kind seat-sensor
+  sekisho-gateway device issue --dir DIR --door dor_01jd… --kind people-counter
   sekisho-gateway device issue --dir DIR --observer --for 30m")]
     Issue(Issue),
     /// Shut a device out, within a second if `run` runs.
@@ -122,8 +156,14 @@ pub struct Issue {
     #[arg(long)]
     pub dir: PathBuf,
     /// At which door the device is.
-    #[arg(long, required_unless_present = "observer")]
+    #[arg(long, required_unless_present_any = ["observer", "seat", "zone"])]
     pub door: Option<DoorId>,
+    /// For a seat sensor: at which seat it is.
+    #[arg(long, conflicts_with_all = ["door", "zone"])]
+    pub seat: Option<SeatId>,
+    /// For a people counter that stands at no door: whose edge it counts.
+    #[arg(long, conflicts_with = "door")]
+    pub zone: Option<ZoneId>,
     /// What the device is.
     #[arg(long, value_enum, default_value_t = Kind::Reader)]
     pub kind: Kind,
@@ -134,7 +174,7 @@ pub struct Issue {
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// A read-only observer of the bus instead of a device.
-    #[arg(long, conflicts_with_all = ["door", "direction"])]
+    #[arg(long, conflicts_with_all = ["door", "direction", "seat", "zone"])]
     pub observer: bool,
     /// How long the observer may listen: at most 1h, e.g. 30m or 90s.
     #[arg(long = "for", value_name = "TIME", requires = "observer", default_value = "1h", value_parser = duration_ms)]
@@ -158,6 +198,10 @@ pub enum Kind {
     Reader,
     /// Holds a door.
     Lock,
+    /// Says whether somebody sits at a seat.
+    SeatSensor,
+    /// Counts who passes a door, or the edge of a zone.
+    PeopleCounter,
 }
 
 /// Which way a reader lets people through.
@@ -167,6 +211,20 @@ pub enum Way {
     In,
     /// Out of it.
     Out,
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    Mode::from_name(text).ok_or_else(|| format!("{text:?} is no mode: normal, lockdown or blocked"))
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > REASON_MAX || text.chars().any(char::is_control) {
+        return Err(format!(
+            "a reason has 1 to {REASON_MAX} characters, on one line"
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// `90s`, `30m` or `1h` in ms.

@@ -8,6 +8,9 @@ use sekisho_domain::time::{ClockState, Reading, Timestamp};
 /// Error bound of a clock that was just confirmed, ms.
 const SYNCED_ERR_MS: u64 = 500;
 
+/// What a clock may be off beyond that after a start, before anybody confirmed it, ms: it was set by whatever set it.
+const UNCONFIRMED_MS: u64 = 5_000;
+
 /// A difference to the server's time below this counts as agreement, ms.
 const AGREES_MS: u64 = 1_000;
 
@@ -41,6 +44,8 @@ struct Base {
     offset: i64,
     /// How far the server's time was away, ms; `None` when no server has spoken yet.
     delta: Option<u64>,
+    /// What the clock may be off beyond that while nobody has confirmed it in this run, ms.
+    unconfirmed_ms: u64,
 }
 
 impl ClockKeeper {
@@ -51,10 +56,13 @@ impl ClockKeeper {
         wall: Timestamp,
         mono_ms: u64,
     ) -> Self {
+        // It has drifted since the server last confirmed what it showed, switched off or not.
+        let asleep_ms = fresh.map_or(0, |fresh| wall.since_ms(fresh).max(0).unsigned_abs());
         let base = Base {
             at: mono_ms,
             offset: offset(wall, mono_ms),
             delta: None,
+            unconfirmed_ms: UNCONFIRMED_MS + drift(asleep_ms),
         };
         Self {
             floor,
@@ -70,6 +78,7 @@ impl ClockKeeper {
             at: mono_ms,
             offset: offset(wall, mono_ms),
             delta: Some(delta_ms),
+            unconfirmed_ms: 0,
         };
         let refuted = delta_ms < AGREES_MS && self.floor.is_some_and(|floor| wall < floor);
         if refuted {
@@ -117,8 +126,7 @@ impl ClockKeeper {
             .unwrap_or(0);
         // Both clocks are read one after the other: a few ms between them are no step.
         let step_ms = if step_ms <= 20 { 0 } else { step_ms };
-        let err_ms =
-            SYNCED_ERR_MS + away_ms + step_ms + age_ms.saturating_mul(DRIFT_PPM) / 1_000_000;
+        let err_ms = SYNCED_ERR_MS + self.base.unconfirmed_ms + away_ms + step_ms + drift(age_ms);
         let agrees = self.base.delta.is_some_and(|delta| delta < AGREES_MS) && step_ms < AGREES_MS;
         let clock =
             if self.floor.is_some_and(|floor| wall < floor) || err_ms > u64::from(err_max_ms) {
@@ -135,6 +143,10 @@ impl ClockKeeper {
             clock,
         }
     }
+}
+
+fn drift(ms: u64) -> u64 {
+    ms.saturating_mul(DRIFT_PPM) / 1_000_000
 }
 
 fn offset(wall: Timestamp, mono_ms: u64) -> i64 {
@@ -160,7 +172,7 @@ mod tests {
     #[test]
     fn confirmed_then_holdover_then_untrusted() {
         let mut keeper = ClockKeeper::new(None, None, at(0), 0);
-        assert_eq!(state(&keeper, 0, 0), (ClockState::Holdover, 500));
+        assert_eq!(state(&keeper, 0, 0), (ClockState::Holdover, 5_500));
         assert!(!keeper.learn(at(300), at(0), 0));
         assert_eq!(state(&keeper, 1_000, 1_000), (ClockState::Synced, 500));
         assert_eq!(state(&keeper, 121_000, 121_000).0, ClockState::Holdover);
@@ -174,6 +186,16 @@ mod tests {
             state(&keeper, months, months.unsigned_abs()).0,
             ClockState::Untrusted
         );
+    }
+
+    #[test]
+    fn a_clock_that_nobody_confirmed_since_the_start_is_not_as_good_as_one_that_was() {
+        let day = 86_400_000;
+        let mut keeper = ClockKeeper::new(None, Some(at(-3 * day)), at(0), 0);
+        // 5 s, and what a quartz drifts in three days.
+        assert_eq!(state(&keeper, 0, 0), (ClockState::Holdover, 10_684));
+        keeper.learn(at(0), at(0), 0);
+        assert_eq!(state(&keeper, 0, 0), (ClockState::Synced, 500));
     }
 
     #[test]

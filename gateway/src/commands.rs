@@ -3,19 +3,22 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use sekisho_certs::{Certificate, Profile, Root, files};
-use sekisho_domain::ids::{DeviceId, DoorId};
+use sekisho_domain::ids::{CommandId, DeviceId, DoorId};
 use sekisho_domain::wire::body::DeviceKind;
 use sekisho_domain::wire::bus::Direction;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Cli, Command, Device, Enrol, Issue, Kind, Revoke, Run, Status, Way};
+use crate::cli::{
+    Cli, Command, Device, Door, DoorMode, Enrol, Issue, Kind, Revoke, Run, Status, Way,
+};
 use crate::config::Config;
 use crate::env::Env;
 use crate::home::Home;
-use crate::store::{NewDevice, Store};
+use crate::store::{DoorWish, NewDevice, Store};
 use crate::{enrol, run, status};
 
 /// Exit code when the server refused.
@@ -29,6 +32,7 @@ pub async fn execute(cli: Cli, env: Env) -> ExitCode {
         Command::Status(args) => show_status(args, &env).await,
         Command::Device(Device::Issue(args)) => issue(args, &env).await,
         Command::Device(Device::Revoke(args)) => revoke(args, &env).await,
+        Command::Door(Door::Mode(args)) => door_mode(args, &env).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -129,6 +133,8 @@ async fn issue(args: Issue, env: &Env) -> anyhow::Result<()> {
             door,
             kind,
             direction,
+            seat: args.seat,
+            zone: args.zone,
             serial: certificate.serial.clone(),
             fingerprint: certificate.fingerprint,
         };
@@ -152,8 +158,18 @@ async fn issue(args: Issue, env: &Env) -> anyhow::Result<()> {
 type DeviceShape = (DoorId, DeviceKind, Option<Direction>);
 
 fn new_device(args: &Issue, env: &Env) -> anyhow::Result<(DeviceId, DeviceShape)> {
-    let door = args.door.context("--door is missing")?;
     let id = DeviceId::new(env.clock.wall().0, env.random());
+    if args.seat.is_some() != (args.kind == Kind::SeatSensor) {
+        bail!("--seat is for seat sensors, and they need it");
+    }
+    if args.zone.is_some() && args.kind != Kind::PeopleCounter {
+        bail!("--zone is for people counters");
+    }
+    let door = match args.door {
+        Some(door) => door,
+        None if args.seat.is_some() || args.zone.is_some() => DoorId::NIL,
+        None => bail!("--door is missing"),
+    };
     match (args.kind, args.direction) {
         (Kind::Reader, way) => {
             let direction = if way == Some(Way::Out) {
@@ -164,7 +180,9 @@ fn new_device(args: &Issue, env: &Env) -> anyhow::Result<(DeviceId, DeviceShape)
             Ok((id, (door, DeviceKind::Reader, Some(direction))))
         }
         (Kind::Lock, None) => Ok((id, (door, DeviceKind::Lock, None))),
-        (Kind::Lock, Some(_)) => bail!("--direction is for readers; a lock has none"),
+        (Kind::SeatSensor, None) => Ok((id, (door, DeviceKind::SeatSensor, None))),
+        (Kind::PeopleCounter, None) => Ok((id, (door, DeviceKind::PeopleCounter, None))),
+        (_, Some(_)) => bail!("--direction is for readers"),
     }
 }
 
@@ -206,6 +224,46 @@ async fn revoke(args: Revoke, env: &Env) -> anyhow::Result<()> {
         );
     }
     data(&args.device.to_string())
+}
+
+/// Waits this long for `run` to take a wish up.
+const WISH_WAIT: Duration = Duration::from_secs(5);
+
+async fn door_mode(args: DoorMode, env: &Env) -> anyhow::Result<()> {
+    let home = Home::new(args.dir);
+    let store = Store::open(&home.database()).await?;
+    let now = env.clock.wall();
+    let wish = DoorWish {
+        id: CommandId::new(now.0, env.random()),
+        door: args.door,
+        mode: args.mode,
+        reason: args.reason,
+    };
+    store.wish(&wish, now).await?;
+    let taken_up = async {
+        loop {
+            if let Some(done) = store.wish_done(wish.id).await? {
+                return anyhow::Ok(done);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let done = tokio::time::timeout(WISH_WAIT, taken_up).await;
+    store.close().await;
+    match done {
+        Ok(Ok(true)) => data(&format!("{} {}", wish.door, wish.mode.name())),
+        Ok(Ok(false)) => bail!(
+            "{} is no door of this gateway: see `sekisho-gateway status`",
+            wish.door
+        ),
+        Ok(Err(error)) => Err(error),
+        Err(_) => {
+            progress(
+                "Written down. `run` does not run, or is busy: it takes this up as soon as it can.",
+            );
+            data(&format!("{} {}", wish.door, wish.mode.name()))
+        }
+    }
 }
 
 /// One line of data.

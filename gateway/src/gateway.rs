@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sekisho_domain::wire::body::JournalSpace;
+use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 
 use crate::env::Env;
+use crate::room::{self, Room};
 use crate::site::Site;
 use crate::store::{Commit, Committed, Draft, Journal, JournalError, Store, View};
 
@@ -20,8 +23,8 @@ pub struct Gateway {
     pub store: Store,
     /// The database's one writer.
     pub journal: Journal,
-    /// From the configuration: bytes of unacknowledged seals at which entries stop.
-    pub max_bytes: u64,
+    /// Room for evidence.
+    pub room: Room,
     site: Mutex<Site>,
     live: Mutex<Live>,
 }
@@ -55,12 +58,12 @@ pub struct Latency {
 
 impl Gateway {
     /// Puts the parts together.
-    pub fn new(env: Env, store: Store, journal: Journal, site: Site, max_bytes: u64) -> Arc<Self> {
+    pub fn new(env: Env, store: Store, journal: Journal, site: Site, room: Room) -> Arc<Self> {
         Arc::new(Self {
             env,
             store,
             journal,
-            max_bytes,
+            room,
             site: Mutex::new(site),
             live: Mutex::new(Live::default()),
         })
@@ -102,24 +105,39 @@ impl Gateway {
 
     /// How full the journal is has to be told, and decides whether entries may be granted.
     pub fn watch_space(&self) -> Option<Event> {
-        use sekisho_domain::wire::code::EventCode;
         let View { unfreed_bytes, .. } = self.journal.view();
-        let level = if unfreed_bytes >= self.max_bytes {
-            2
-        } else {
-            u8::from(unfreed_bytes >= self.max_bytes / 5 * 4)
+        let capacity = self.room.capacity(unfreed_bytes);
+        self.site().set_space(unfreed_bytes < capacity);
+        let (before, level) = {
+            let mut live = self.live();
+            let level = room::level(unfreed_bytes, capacity, live.told_full);
+            (std::mem::replace(&mut live.told_full, level), level)
         };
-        self.site().set_space(level < 2);
-        let before = std::mem::replace(&mut self.live().told_full, level);
         let code = match level {
-            2 => EventCode::JournalFull,
-            _ => EventCode::JournalNearlyFull,
+            0 => EventCode::JournalSpaceRestored,
+            1 => EventCode::JournalNearlyFull,
+            _ => EventCode::JournalFull,
         };
-        (level > before).then(|| self.site().event(code))
+        (level != before).then(|| {
+            self.site().event(code).with_body(&JournalSpace {
+                waiting: unfreed_bytes,
+                capacity,
+            })
+        })
     }
 }
 
 impl Live {
+    /// Whether room is short: measurements go first.
+    pub fn is_short_of_space(&self) -> bool {
+        self.told_full > 0
+    }
+
+    /// An earlier run told that room is short.
+    pub fn was_short_of_space(&mut self) {
+        self.told_full = 1;
+    }
+
     /// Remembers one latency.
     pub fn latency(&mut self, elapsed: std::time::Duration) {
         self.latencies
@@ -143,5 +161,45 @@ impl Live {
             p99: at(99),
             n: sorted.len(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use sekisho_domain::crypto::Digest;
+    use sekisho_domain::wire::uplink::Head;
+
+    use super::*;
+    use crate::store::Effect;
+    use crate::tests::{ORIGIN, full_gateway};
+
+    #[tokio::test]
+    async fn a_full_journal_is_told_once_and_so_is_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let gateway = full_gateway(dir.path()).await;
+        let told = gateway.watch_space().unwrap();
+        assert_eq!(told.code(), Some(EventCode::JournalFull));
+        let body: JournalSpace = told.body_as().unwrap();
+        assert!(body.waiting >= body.capacity && body.capacity == 1);
+        assert_eq!(gateway.watch_space(), None);
+        assert!(gateway.live().is_short_of_space());
+        let head = Head {
+            size: 2,
+            root: Digest::ZERO,
+        };
+        let receipt = Effect::Receipt {
+            origin: ORIGIN.to_owned(),
+            head,
+            seal_no: 1,
+        };
+        let commit = Commit {
+            events: Vec::new(),
+            effects: vec![receipt],
+        };
+        gateway.record(commit).await.unwrap();
+        let told = gateway.watch_space().unwrap();
+        assert_eq!(told.code(), Some(EventCode::JournalSpaceRestored));
+        assert!(!gateway.live().is_short_of_space());
     }
 }

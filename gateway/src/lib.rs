@@ -24,6 +24,7 @@ pub mod enrol;
 pub mod env;
 pub mod gateway;
 pub mod home;
+pub mod room;
 pub mod run;
 pub mod site;
 pub mod site_bus;

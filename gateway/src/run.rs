@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use sekisho_domain::wire::alert::Alarm;
 use sekisho_domain::wire::body::GatewayStarted;
 use sekisho_domain::wire::code::EventCode;
 use tokio::task::JoinSet;
@@ -13,6 +14,7 @@ use crate::config::Config;
 use crate::env::Env;
 use crate::gateway::Gateway;
 use crate::home::Home;
+use crate::room::Room;
 use crate::site::Site;
 use crate::site_bus::SiteBus;
 use crate::status;
@@ -113,8 +115,18 @@ async fn open(
         limits,
     )
     .await?;
-    let site = Site::new(env.clone(), identity, store.load().await?)?;
-    Ok(Gateway::new(env, store, journal, site, limits.max_bytes))
+    let loaded = store.load().await?;
+    let short = loaded
+        .alarms
+        .iter()
+        .any(|alarm| alarm.alarm == Alarm::Journal);
+    let site = Site::new(env.clone(), identity, loaded)?;
+    let room = Room::on_disk(limits.max_bytes, home.dir().to_owned());
+    let gateway = Gateway::new(env, store, journal, site, room);
+    if short {
+        gateway.live().was_short_of_space();
+    }
+    Ok(gateway)
 }
 
 async fn started(gateway: &Gateway) -> anyhow::Result<()> {
@@ -126,7 +138,7 @@ async fn started(gateway: &Gateway) -> anyhow::Result<()> {
             last_seal: view.last_seal,
         };
         // The policy of a box that has never seen a snapshot has to be announced like any other.
-        let first = (view.last_seq == 0).then(|| site.policy_activated());
+        let first = site.at_start(view.last_seq == 0);
         (
             site.event(EventCode::GatewayStarted).with_body(&body),
             first,
@@ -147,7 +159,8 @@ async fn started(gateway: &Gateway) -> anyhow::Result<()> {
 
 async fn prune(gateway: Arc<Gateway>, stop: CancellationToken) -> anyhow::Result<()> {
     loop {
-        if let Err(error) = gateway.store.prune(gateway.env.clock.wall()).await {
+        let now = gateway.site().now();
+        if let Err(error) = gateway.store.prune(now).await {
             tracing::error!(%error, "old rows stay for now");
         }
         tokio::select! {

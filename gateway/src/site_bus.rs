@@ -1,16 +1,19 @@
 //! The site bus: its broker, our own client on it, and what comes and goes there.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+mod keep;
+#[cfg(test)]
+mod tests;
+mod wishes;
+
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sekisho_bus::{
     AckToken, Acl, Broker, BrokerConfig, BrokerTls, Client, ClientConfig, Event as BusEvent,
-    Message, Sessions,
+    Message,
 };
-use sekisho_certs::{Profile, Revoked, Root, tls};
+use sekisho_certs::{Profile, Root, tls};
 use sekisho_domain::ids::{DeviceId, Identity};
-use sekisho_domain::wire::body::{DeviceEnrolled, DeviceRevoked};
 use sekisho_domain::wire::bus::BEAT_EVERY_MS;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
@@ -22,11 +25,11 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::gateway::Gateway;
 use crate::home::Home;
-use crate::site::{InputOutcome, Plan, ReadOutcome, Release, Undo};
-use crate::store::{Commit, Committed, Device, DeviceChange, Effect, JournalError};
+use crate::site::{InputOutcome, Plan, ReadOutcome, Release};
+use crate::store::{Committed, JournalError};
 
-/// How often another process's wishes are looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(300);
+use keep::Owed;
+use wishes::crl;
 
 /// The broker may keep a message to a slow device this long, s. No safety device: the quoted beat is.
 const EXPIRY_S: u32 = 4;
@@ -37,14 +40,7 @@ pub struct SiteBus {
     root: Root,
     broker: Broker,
     client: Client,
-}
-
-/// What the broker has been told in this run.
-#[derive(Default)]
-struct Granted {
-    observers: Option<Vec<[u8; 16]>>,
-    /// Devices that were revoked.
-    cut: HashSet<DeviceId>,
+    owed: Mutex<Owed>,
 }
 
 type Pending = oneshot::Receiver<Result<Committed, JournalError>>;
@@ -118,6 +114,7 @@ impl SiteBus {
                 root,
                 broker,
                 client,
+                owed: Mutex::default(),
             }),
             events,
         ))
@@ -181,6 +178,13 @@ impl SiteBus {
             _ if message.retain => self.ignored("a retained message", message.ack).await,
             Leg::Read => self.read(topic.device, message, received).await,
             Leg::Input => self.input(topic.device, message).await,
+            Leg::Sample => {
+                let told = self.gateway.site().sample(topic.device, &message.payload);
+                if let Err(why) = told {
+                    self.gateway.ignore(why);
+                }
+                self.client.ack(message.ack).await;
+            }
             Leg::UpBeat => {
                 let told = self
                     .gateway
@@ -289,27 +293,13 @@ impl SiteBus {
         match outcome {
             InputOutcome::Ignored(why) => self.ignored(why, message.ack).await,
             InputOutcome::Recorded { commit, undo } => {
-                let pending = self.gateway.journal.submit(commit).await;
+                let pending = self.gateway.journal.submit(commit.clone()).await;
                 let bus = Arc::clone(self);
-                tokio::spawn(async move { bus.finish_input(undo, pending, message.ack).await });
+                tokio::spawn(async move {
+                    bus.finish_input(commit, undo, pending, message.ack).await;
+                });
             }
         }
-    }
-
-    async fn finish_input(
-        &self,
-        undo: Undo,
-        pending: Result<Pending, JournalError>,
-        ack: AckToken,
-    ) {
-        match wait(pending).await {
-            Ok(_) => self.gateway.site().input_recorded(&undo),
-            Err(error) => {
-                tracing::error!(%error, "an input could not be recorded");
-                self.gateway.site().not_recorded(&undo);
-            }
-        }
-        self.client.ack(ack).await;
     }
 
     async fn answer(&self, device: DeviceId, answer: Vec<u8>) {
@@ -330,16 +320,6 @@ impl SiteBus {
     async fn ignored(&self, why: &'static str, ack: AckToken) {
         self.gateway.ignore(why);
         self.client.ack(ack).await;
-    }
-
-    /// Records events that nothing waits for.
-    async fn note(&self, events: impl IntoIterator<Item = Event>) {
-        let events: Vec<Event> = events.into_iter().collect();
-        if !events.is_empty()
-            && let Err(error) = self.gateway.record_events(events).await
-        {
-            tracing::error!(%error, "events could not be recorded");
-        }
     }
 
     /// Once a second: a fresh beat to every device, and what changed by itself.
@@ -370,124 +350,11 @@ impl SiteBus {
             let space = self.gateway.watch_space();
             self.note(drafts.into_iter().map(|draft| draft.event).chain(space))
                 .await;
+            self.number_samples().await;
         }
     }
-
-    /// Records what `device issue` and `device revoke` wrote, and admits and expels observers.
-    async fn wishes(self: Arc<Self>, stop: CancellationToken) {
-        let mut granted = Granted::default();
-        loop {
-            let mut pause = LOOK_EVERY;
-            if let Err(error) = self.grant_wishes(&mut granted).await {
-                tracing::error!(%error, "a change of the devices is tried again");
-                pause = LOOK_EVERY * 10;
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-    }
-
-    /// One wish that cannot be granted yet keeps no other waiting.
-    async fn grant_wishes(&self, granted: &mut Granted) -> anyhow::Result<()> {
-        let mut failed = None;
-        for change in self.gateway.store.device_changes().await? {
-            let done = match change {
-                DeviceChange::Added(device) => self.enrol(device).await,
-                DeviceChange::Revoke(device) => self.revoke(device, &mut granted.cut).await,
-            };
-            failed = done.err().or(failed);
-        }
-        let now = self
-            .gateway
-            .store
-            .observers(self.gateway.env.clock.wall())
-            .await?;
-        if granted.observers.as_ref() != Some(&now) {
-            let id = self.gateway.site().identity().gateway;
-            self.broker.set_acl(&Acl::site_bus(id, &now)).await?;
-            granted.observers = Some(now);
-        }
-        failed.map_or(Ok(()), Err)
-    }
-
-    /// Recorded first, admitted then.
-    async fn enrol(&self, device: Device) -> anyhow::Result<()> {
-        let body = DeviceEnrolled {
-            device: device.id,
-            kind: device.kind,
-            door: device.door,
-            direction: device.direction,
-            certificate: device.fingerprint,
-        };
-        let event = self
-            .gateway
-            .site()
-            .event(EventCode::DeviceEnrolled)
-            .with_body(&body);
-        let event = Event {
-            door: Some(device.door),
-            device: Some(device.id),
-            ..event
-        };
-        self.gateway
-            .record(Commit {
-                events: vec![event.into()],
-                effects: vec![Effect::DeviceRecorded(device.id)],
-            })
-            .await?;
-        if !device.revoked {
-            self.gateway.site().admit(device);
-        }
-        Ok(())
-    }
-
-    /// Shut out first, recorded then. The broker is restarted once, however often the record has to be tried.
-    async fn revoke(&self, device: Device, cut: &mut HashSet<DeviceId>) -> anyhow::Result<()> {
-        self.gateway.site().dismiss(device.id);
-        if !cut.contains(&device.id) {
-            self.broker
-                .set_crl(&crl(&self.gateway, &self.root).await?, Sessions::Cut)
-                .await?;
-            cut.insert(device.id);
-        }
-        let event = self
-            .gateway
-            .site()
-            .event(EventCode::DeviceRevoked)
-            .with_body(&DeviceRevoked { device: device.id });
-        let event = Event {
-            door: Some(device.door),
-            device: Some(device.id),
-            ..event
-        };
-        self.gateway
-            .record(Commit {
-                events: vec![event.into()],
-                effects: vec![Effect::DeviceRevoked(device.id)],
-            })
-            .await?;
-        Ok(())
-    }
-}
-
-/// The revocation list of the site bus as the database has it now.
-async fn crl(gateway: &Gateway, root: &Root) -> anyhow::Result<String> {
-    let revoked = gateway.store.revoked_certificates().await?;
-    let lines: Vec<Revoked> = revoked
-        .into_iter()
-        .map(|(serial, at)| Revoked {
-            serial,
-            at_ms: at.0,
-        })
-        .collect();
-    Ok(root.crl(&lines, lines.len() as u64 + 1, gateway.env.clock.wall().0)?)
 }
 
 async fn wait(pending: Result<Pending, JournalError>) -> Result<Committed, JournalError> {
     pending?.await.unwrap_or(Err(JournalError::Closed))
 }
-
-#[cfg(test)]
-mod tests;

@@ -43,6 +43,34 @@ impl Status {
                 durable.freed, durable.unacknowledged
             ),
         );
+        for door in &durable.doors {
+            let since = door.since.rfc3339();
+            out.line(
+                "door",
+                format_args!("{} in {} since {since}", door.door, door.mode),
+            );
+        }
+        for alarm in &durable.alarms {
+            out.line(
+                "alarm",
+                format_args!(
+                    "{} at {} (event {})",
+                    alarm.alarm.name(),
+                    alarm.place,
+                    alarm.seq
+                ),
+            );
+        }
+        out.line(
+            "measurements",
+            format_args!(
+                "{} ({} wait for the server)",
+                durable.telemetry_seq,
+                durable
+                    .telemetry_seq
+                    .saturating_sub(durable.telemetry_acked)
+            ),
+        );
         for device in &self.devices {
             out.device(device);
         }
@@ -101,6 +129,8 @@ impl Lines {
             (DeviceKind::Lock, _) => "lock",
             (DeviceKind::Reader, Some(Direction::Out)) => "reader out",
             (DeviceKind::Reader, _) => "reader in",
+            (DeviceKind::SeatSensor, _) => "seat sensor",
+            (DeviceKind::PeopleCounter, _) => "people counter",
         };
         let online = if device.online { ", online" } else { "" };
         self.line(

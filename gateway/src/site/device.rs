@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 
 use sekisho_domain::ids::DeviceId;
+use sekisho_domain::presence::tailgate::Watch;
 use sekisho_domain::wire::Bytes8;
 use sekisho_domain::wire::VERSION;
+use sekisho_domain::wire::body::DeviceKind;
 use sekisho_domain::wire::bus::{DeviceBeat, MESSAGE_MAX};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
@@ -16,6 +18,9 @@ use crate::store::{Answered, Device, Draft};
 /// Messages remembered per device.
 const REMEMBERED: usize = 256;
 
+/// A fire input that was not heard of for this long excuses no opening, ms. A lock that says its levels is heard every second.
+const FIRE_HEARD_MS: u64 = 900_000;
+
 /// After a start the doors' states are unknown: no alarm about an opening for this long, ms.
 const SETTLE_MS: u64 = 10_000;
 
@@ -25,7 +30,18 @@ pub(super) struct DeviceState {
     /// Its last beat and when it came.
     pub beat: Option<(Bytes8, u64)>,
     pub online: bool,
+    /// Codes that prove nothing, codes that let nobody in, and inputs.
     pub noise: Noise,
+    pub denied: Noise,
+    pub inputs: Noise,
+    /// Alarms that were recorded while inputs are only counted, and when (monotonic, ms).
+    pub alarmed: Vec<(EventCode, u64)>,
+    /// Boot and number of the last sample.
+    pub sampled: Option<(Bytes8, u64)>,
+    /// Boot and total of passages inward.
+    pub inward: Option<(Bytes8, u32)>,
+    /// Since when its levels say something else than what is known of its door (monotonic, ms).
+    pub differs_since: Option<u64>,
     messages: VecDeque<(Bytes8, u64, Message)>,
     /// The highest number that is no longer remembered, and of which boot.
     forgotten: Option<(Bytes8, u64)>,
@@ -63,7 +79,13 @@ impl DeviceState {
             device,
             beat: None,
             online: false,
-            noise: Noise::default(),
+            noise: Noise::of(Noise::CODES),
+            denied: Noise::of(Noise::DENIALS),
+            inputs: Noise::of(Noise::INPUTS),
+            alarmed: Vec::new(),
+            sampled: None,
+            inward: None,
+            differs_since: None,
             messages: VecDeque::new(),
             forgotten: None,
         }
@@ -124,13 +146,26 @@ impl DeviceState {
     }
 }
 
+/// How long a door has been standing open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Held {
+    No,
+    Warned,
+    Alarm,
+}
+
 /// A door in memory.
-#[derive(Clone, Copy)]
 pub(super) struct DoorState {
     /// Openings up to here (monotonic, ms) have a cause.
     pub free_until: u64,
     pub fire: bool,
+    /// When the fire input was last heard to be on (monotonic, ms).
+    fire_heard: u64,
     pub forced: bool,
+    /// Since when the leaf is open (monotonic, ms), as far as is known.
+    pub open_since: Option<u64>,
+    pub held: Held,
+    pub watch: Watch,
 }
 
 impl DoorState {
@@ -138,8 +173,32 @@ impl DoorState {
         Self {
             free_until: mono_ms + SETTLE_MS,
             fire: false,
+            fire_heard: 0,
             forced: false,
+            open_since: None,
+            held: Held::No,
+            watch: Watch::default(),
         }
+    }
+
+    /// The fire input is heard to be on or off.
+    pub(super) fn fire_is(&mut self, on: bool, mono_ms: u64) {
+        self.fire = on;
+        if on {
+            self.fire_heard = mono_ms;
+            self.watch = Watch::default();
+        }
+    }
+
+    /// The fire input is heard to be on as before.
+    pub(super) fn fire_is_still(&mut self, mono_ms: u64) {
+        self.fire_heard = mono_ms;
+    }
+
+    /// Whether an opening now has a cause. A fire input that was last heard of long ago is none: its end may have been lost.
+    pub(super) fn is_free(&self, mono_ms: u64) -> bool {
+        mono_ms <= self.free_until
+            || (self.fire && mono_ms.saturating_sub(self.fire_heard) <= FIRE_HEARD_MS)
     }
 }
 
@@ -161,14 +220,20 @@ impl Site {
             return Err("a beat of an unknown version");
         }
         state.beat = Some((beat.beat, mono));
-        if std::mem::replace(&mut state.online, true) {
+        let online = std::mem::replace(&mut state.online, true);
+        let of = state.device.clone();
+        if let Some(levels) = beat.levels
+            && of.kind == DeviceKind::Lock
+        {
+            self.levels(&of, levels, mono);
+        }
+        if online {
             return Ok(None);
         }
-        let door = state.device.door;
         Ok(Some(
             Event {
                 device: Some(device),
-                door: Some(door),
+                door: of.at_door(),
                 ..self.event(EventCode::DeviceOnline)
             }
             .into(),
@@ -197,6 +262,8 @@ mod tests {
         let mut state = DeviceState::new(Device {
             id: DeviceId([1; 16]),
             door: DoorId([2; 16]),
+            seat: None,
+            zone: None,
             kind: DeviceKind::Lock,
             direction: None,
             fingerprint: Digest::ZERO,

@@ -126,6 +126,7 @@ impl Index {
                 .unwrap_or_default(),
             revoked: revocations.names(presented.pass(), subject),
             ratchet,
+            inside: Vec::new(),
         }
     }
 }
@@ -259,7 +260,7 @@ impl Revocations {
         Ok((list.site, out))
     }
 
-    fn names(&self, pass: Option<PassId>, subject: Option<SubjectId>) -> bool {
+    pub(super) fn names(&self, pass: Option<PassId>, subject: Option<SubjectId>) -> bool {
         pass.is_some_and(|pass| self.passes.contains(&pass))
             || subject.is_some_and(|subject| self.subjects.contains(&subject))
     }

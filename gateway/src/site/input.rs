@@ -2,19 +2,27 @@
 
 use sekisho_domain::cbor;
 use sekisho_domain::ids::{Correlation, DeviceId, DoorId};
+use sekisho_domain::presence::tailgate::Fact;
 use sekisho_domain::wire::VERSION;
+use sekisho_domain::wire::alert::Alarm;
 use sekisho_domain::wire::body::DeviceKind;
-use sekisho_domain::wire::bus::{Input, InputKind, MESSAGE_MAX};
+use sekisho_domain::wire::bus::{Input, InputKind, LEVEL_FIRE, LEVEL_OPEN, MESSAGE_MAX};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 
 use super::Site;
-use super::device::{DoorState, Seen};
+use super::device::{DoorState, Held, Seen};
 use super::read::Undo;
 use crate::store::{Commit, Device, Effect};
 
 /// After a release or an exit button, an opening has a cause for this much longer than the lock is released, ms.
 const CAUSE_MS: u64 = 10_000;
+
+/// How long levels have to differ before they count: an input may still be on its way.
+const LEVELS_MS: u64 = 3_000;
+
+/// While inputs are only counted, one alarm is recorded once in this time, ms.
+const ALARM_EVERY_MS: u64 = 10_000;
 
 /// What becomes of an input.
 pub enum InputOutcome {
@@ -30,7 +38,7 @@ pub enum InputOutcome {
 }
 
 impl Site {
-    /// Takes note of an input.
+    /// What an input means. In memory it counts from now on.
     pub fn input(&mut self, device: DeviceId, bytes: &[u8]) -> InputOutcome {
         let Some(state) = self.devices.get_mut(&device) else {
             return InputOutcome::Ignored("an input of an unknown device");
@@ -41,39 +49,42 @@ impl Site {
         if input.version != VERSION {
             return InputOutcome::Ignored("an input of an unknown version");
         }
-        // A reader hangs outside: what it says about the door or about a fire would excuse a break-in.
-        if state.device.kind == DeviceKind::Reader && input.kind != InputKind::Tamper {
-            return InputOutcome::Ignored("an input that no reader has");
+        if state.device.kind != DeviceKind::Lock && input.kind != InputKind::Tamper {
+            return InputOutcome::Ignored("an input that only a lock has");
         }
         if !matches!(state.seen(input.boot, input.n), Seen::New) {
             return InputOutcome::Ignored("a repeated input");
         }
         state.begin(input.boot, input.n);
         let of = state.device.clone();
-        let mut commit = Commit {
-            events: Vec::new(),
-            effects: vec![Effect::Answered {
-                device,
-                boot: input.boot,
-                n: input.n,
-                answer: None,
-            }],
-        };
-        for code in self.codes(&of, &input, &mut commit.effects) {
-            let zone = self
-                .index
-                .knows_door(of.door)
-                .then(|| self.index.door(of.door).zone);
+        let undo = Undo::of_message(device, input.boot, input.n);
+        let mut effects = Vec::new();
+        let codes = self.codes(&of, &input, &mut effects);
+        let codes = self.unfolded(device, codes, effects.is_empty());
+        if codes.is_empty() {
+            undo.finish(self);
+            return InputOutcome::Ignored("an input that is only counted");
+        }
+        effects.push(Effect::Answered {
+            device,
+            boot: input.boot,
+            n: input.n,
+            answer: None,
+        });
+        let mut events = Vec::new();
+        for code in codes {
             let event = Event {
-                door: Some(of.door),
                 device: Some(device),
-                zone,
                 correlation: input.correlation,
                 ..self.event(code)
             };
-            commit.events.push(event.into());
+            let event = match of.at_door() {
+                Some(door) => self.at(door, event),
+                None => event,
+            };
+            events.push(event.into());
         }
-        let undo = Undo::of_message(device, input.boot, input.n);
+        let commit = Commit { events, effects };
         InputOutcome::Recorded { commit, undo }
     }
 
@@ -83,10 +94,41 @@ impl Site {
         undo.finish(self);
     }
 
+    /// While the record of an input cannot be made: nobody enters, and the input is not forgotten.
+    pub fn input_waits(&mut self) {
+        self.audit_ok = false;
+    }
+
+    /// What of it is recorded. Of a flood only alarms are, each once in ten seconds; and what ends an entry (`alone` is false),
+    /// for entries are recorded one by one.
+    fn unfolded(&mut self, device: DeviceId, codes: Vec<EventCode>, alone: bool) -> Vec<EventCode> {
+        let mono = self.env.clock.mono_ms();
+        let Some(state) = self.devices.get_mut(&device) else {
+            return codes;
+        };
+        if !alone || !state.inputs.folds(mono) {
+            return codes;
+        }
+        state
+            .alarmed
+            .retain(|(_, at)| mono.saturating_sub(*at) < ALARM_EVERY_MS);
+        let mut kept = Vec::new();
+        for code in codes {
+            if Alarm::of(code).is_some() && state.alarmed.iter().all(|(told, _)| *told != code) {
+                state.alarmed.push((code, mono));
+                kept.push(code);
+            }
+        }
+        kept
+    }
+
     /// What the input means at its door.
     fn codes(&mut self, of: &Device, input: &Input, effects: &mut Vec<Effect>) -> Vec<EventCode> {
         let mono = self.env.clock.mono_ms();
         let cause = mono + u64::from(self.index.door(of.door).unlock_ms) + CAUSE_MS;
+        if input.kind == InputKind::Tamper {
+            return vec![EventCode::TamperEnclosure];
+        }
         let door = self
             .doors
             .entry(of.door)
@@ -98,48 +140,132 @@ impl Site {
             }
             InputKind::ExitPressed => {
                 door.free_until = cause;
+                self.fact(of.door, Fact::Freed);
                 vec![EventCode::DoorRexPressed]
             }
             InputKind::Locked => {
                 door.free_until = mono;
-                self.over(
+                let codes = self.over(
                     of.door,
                     input.correlation,
                     EventCode::DoorLocked,
                     EventCode::AccessNotTaken,
                     effects,
-                )
+                );
+                self.fact(of.door, Fact::Locked);
+                codes
             }
-            InputKind::DoorOpened => {
-                if input.correlation.is_none() && !door.fire && mono > door.free_until {
-                    door.forced = true;
-                    return vec![EventCode::DoorOpened, EventCode::DoorForcedOpen];
-                }
-                self.over(
-                    of.door,
-                    input.correlation,
-                    EventCode::DoorOpened,
-                    EventCode::AccessTaken,
-                    effects,
-                )
-            }
-            InputKind::DoorClosed => {
-                if std::mem::take(&mut door.forced) {
-                    return vec![EventCode::DoorClosed, EventCode::DoorForcedOpenCleared];
-                }
-                vec![EventCode::DoorClosed]
-            }
+            InputKind::DoorOpened => self.opened(of.door, input.correlation, effects),
+            InputKind::DoorClosed => self.closed(of.door),
             InputKind::FireOn => {
-                door.fire = true;
+                door.fire_is(true, mono);
                 vec![EventCode::FireAlarm]
             }
             InputKind::FireOff => {
-                door.fire = false;
+                door.fire_is(false, mono);
                 door.free_until = cause;
                 vec![EventCode::FireCleared]
             }
             InputKind::UnlockRefused => vec![EventCode::DoorLockFault],
             InputKind::Tamper => vec![EventCode::TamperEnclosure],
+        }
+    }
+
+    fn opened(
+        &mut self,
+        door: DoorId,
+        correlation: Option<Correlation>,
+        effects: &mut Vec<Effect>,
+    ) -> Vec<EventCode> {
+        let mono = self.env.clock.mono_ms();
+        if let Some(state) = self.doors.get_mut(&door) {
+            state.open_since = Some(mono);
+            if correlation.is_none() && !state.is_free(mono) {
+                state.forced = true;
+                return vec![EventCode::DoorOpened, EventCode::DoorForcedOpen];
+            }
+        }
+        let codes = self.over(
+            door,
+            correlation,
+            EventCode::DoorOpened,
+            EventCode::AccessTaken,
+            effects,
+        );
+        self.fact(door, Fact::Opened);
+        codes
+    }
+
+    fn closed(&mut self, door: DoorId) -> Vec<EventCode> {
+        let mut codes = vec![EventCode::DoorClosed];
+        if let Some(state) = self.doors.get_mut(&door) {
+            state.open_since = None;
+            if std::mem::take(&mut state.forced) {
+                codes.push(EventCode::DoorForcedOpenCleared);
+            }
+            if std::mem::replace(&mut state.held, Held::No) != Held::No {
+                codes.push(EventCode::DoorHeldCleared);
+            }
+        }
+        self.fact(door, Fact::Closed);
+        codes
+    }
+
+    /// What a lock says of its inputs with every beat. What differs from what is known of its door for [`LEVELS_MS`] was said by
+    /// an input that got lost, and is caught up.
+    pub(super) fn levels(&mut self, of: &Device, levels: u8, mono: u64) {
+        let (fire, open) = (levels & LEVEL_FIRE != 0, levels & LEVEL_OPEN != 0);
+        let door = self
+            .doors
+            .entry(of.door)
+            .or_insert_with(|| DoorState::new(mono));
+        let (fire_differs, open_differs) = (door.fire != fire, door.open_since.is_some() != open);
+        if fire && !fire_differs {
+            // Heard again.
+            door.fire_is_still(mono);
+        }
+        let differs = fire_differs || open_differs;
+        let Some(state) = self.devices.get_mut(&of.id) else {
+            return;
+        };
+        let since = match (differs, state.differs_since) {
+            (false, _) => {
+                state.differs_since = None;
+                return;
+            }
+            (true, None) => {
+                state.differs_since = Some(mono);
+                return;
+            }
+            (true, Some(since)) => since,
+        };
+        if mono.saturating_sub(since) < LEVELS_MS {
+            return;
+        }
+        state.differs_since = None;
+        let mut codes = Vec::new();
+        if fire_differs {
+            if let Some(door) = self.doors.get_mut(&of.door) {
+                door.fire_is(fire, mono);
+            }
+            codes.push(if fire {
+                EventCode::FireAlarm
+            } else {
+                EventCode::FireCleared
+            });
+        }
+        if open_differs && open {
+            codes.extend(self.opened(of.door, None, &mut Vec::new()));
+        } else if open_differs {
+            codes.extend(self.closed(of.door));
+        }
+        for code in self.unfolded(of.id, codes, true) {
+            let event = Event {
+                device: Some(of.id),
+                ..self.event(code)
+            };
+            let event = self.at(of.door, event);
+            self.later(event);
         }
     }
 
@@ -156,6 +282,12 @@ impl Site {
             Some(correlation) if self.releases.get(&correlation) == Some(&door) => {
                 self.releases.remove(&correlation);
                 effects.push(Effect::ReleaseOver(correlation));
+                if outcome == EventCode::AccessTaken {
+                    self.fact(door, Fact::Taken(correlation));
+                } else {
+                    self.fact(door, Fact::NotTaken(correlation));
+                    effects.extend(self.did_not_pass(correlation));
+                }
                 vec![physical, outcome]
             }
             _ => vec![physical],

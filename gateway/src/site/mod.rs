@@ -1,25 +1,29 @@
 //! What the gateway knows and decides: pure state behind one lock. No I/O: every function takes messages and gives back what
 //! is to be recorded and what is to be sent, in that order.
 
+mod company;
 mod device;
 mod index;
 mod input;
+mod known;
+mod mode;
 mod noise;
 mod read;
+mod sample;
 #[cfg(test)]
 mod tests;
+mod tick;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use sekisho_domain::access::{Mode, Tier};
-use sekisho_domain::cbor::CborError;
 use sekisho_domain::crypto::Digest;
 use sekisho_domain::evidence::disclosure;
 use sekisho_domain::ids::{Correlation, DeviceId, DoorId, PassId};
 use sekisho_domain::time::{ClockState, Reading, Timestamp};
 use sekisho_domain::wire::Bytes8;
-use sekisho_domain::wire::body::{DeviceKind, LockoutBody, PolicyActivated, TierChanged};
+use sekisho_domain::wire::body::{DeviceKind, PolicyActivated, SnapshotBody};
 use sekisho_domain::wire::bus::{BEAT_EVERY_MS, BEATS_KEPT, GatewayBeat, Unlock};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
@@ -28,15 +32,15 @@ use crate::clock::ClockKeeper;
 use crate::env::Env;
 use crate::store::{Device, Draft, Effect, Identity, Loaded};
 
+pub use company::{Inside, People};
 pub use device::DeviceView;
 pub use index::{Index, Opened, Pin, Revocations, SnapshotError, open_snapshot};
 pub use input::InputOutcome;
 pub use read::{Plan, ReadOutcome, Undo};
 
 use device::{DeviceState, DoorState};
-
-/// A device that has not beaten for this long is offline, ms.
-const OFFLINE_AFTER_MS: u64 = 8_000;
+use known::Known;
+use sample::Waiting;
 
 /// A lock counts as live for this long after its last beat, ms.
 const LOCK_LIVE_MS: u64 = 3_000;
@@ -66,6 +70,7 @@ pub struct Site {
     revocations: Revocations,
     ratchets: HashMap<PassId, (u32, u16)>,
     releases: HashMap<Correlation, DoorId>,
+    inside: People,
     /// Doors that do not decide by credential.
     modes: HashMap<DoorId, Mode>,
     devices: HashMap<DeviceId, DeviceState>,
@@ -80,39 +85,24 @@ pub struct Site {
     told_tier: Option<Tier>,
     told_clock: Option<ClockState>,
     told_rejections: HashSet<(Digest, &'static str)>,
+    /// Number and digest of a stored snapshot that could not be read.
+    damage: Option<(u64, Digest)>,
+    /// Events of the next second.
+    later: Vec<Draft>,
+    waiting: Waiting,
 }
 
 impl Site {
-    /// From what the database holds. A stored snapshot that no longer verifies is a damaged file, and an error.
+    /// From what the database holds. A stored snapshot or list that cannot be read any more keeps the box from nothing but letting
+    /// people in: it starts, everybody may leave, and the server is asked for another one.
     pub fn new(env: Env, identity: Identity, loaded: Loaded) -> anyhow::Result<Self> {
-        let keyring =
-            sekisho_domain::wire::keyring::Keyring::open(&identity.keyring_key, &identity.keyring)?;
-        let pin = Pin {
-            gateway: identity.gateway,
-            site: identity.site,
-            keyring_key: &identity.keyring_key,
-            keyring_serial: 0,
-        };
-        let index = match &loaded.snapshot {
-            Some(held) => open_snapshot(&held.signed, &pin)?.index,
-            None => Index::empty(keyring, identity.origin.clone()),
-        };
-        let revocations = match &loaded.revocation {
-            Some((_, payload)) => {
-                Revocations::read(payload)
-                    .map_err(|error: CborError| {
-                        anyhow::anyhow!("the stored revocation list: {error}")
-                    })?
-                    .1
-            }
-            None => Revocations::default(),
-        };
-        let clock = ClockKeeper::new(
-            loaded.floor,
-            loaded.fresh,
-            env.clock.wall(),
-            env.clock.mono_ms(),
-        );
+        let Known {
+            index,
+            revocations,
+            fresh,
+            damage,
+        } = Known::of(&identity, &loaded)?;
+        let clock = ClockKeeper::new(loaded.floor, fresh, env.clock.wall(), env.clock.mono_ms());
         let mut site = Self {
             env,
             identity,
@@ -124,6 +114,7 @@ impl Site {
                 .iter()
                 .map(|release| (release.correlation, release.door))
                 .collect(),
+            inside: loaded.inside,
             modes: loaded.modes,
             devices: HashMap::new(),
             doors: HashMap::new(),
@@ -134,12 +125,18 @@ impl Site {
             told_tier: None,
             told_clock: None,
             told_rejections: HashSet::new(),
+            damage,
+            later: Vec::new(),
+            waiting: Waiting::default(),
         };
         for device in loaded.devices {
             site.admit(device);
         }
         for answered in loaded.answered {
             site.restore_answer(answered);
+        }
+        for alarm in &loaded.alarms {
+            site.resume(alarm);
         }
         Ok(site)
     }
@@ -165,6 +162,29 @@ impl Site {
         event
     }
 
+    /// What a start has to tell: a policy that was never announced, and a stored snapshot that could not be read.
+    pub fn at_start(&self, first: bool) -> Vec<Event> {
+        let mut events = Vec::new();
+        if let Some((epoch, digest)) = self.damage {
+            let body = SnapshotBody {
+                epoch,
+                digest,
+                why: Some(SnapshotError::Malformed.word().to_owned()),
+            };
+            events.push(self.event(EventCode::SnapshotRejected).with_body(&body));
+        }
+        if first || self.damage.is_some() {
+            events.push(self.policy_activated());
+        }
+        events
+    }
+
+    /// Whether a snapshot of this number may follow what is held. One that was held and damaged may come again, none before it.
+    pub fn is_newer(&self, epoch: u64) -> bool {
+        let floor = self.damage.map_or(0, |(epoch, _)| epoch);
+        epoch > self.index.epoch && epoch >= floor
+    }
+
     /// `policy.activated` for the policy in force.
     pub fn policy_activated(&self) -> Event {
         let policy = self.index.policy.clone();
@@ -176,7 +196,7 @@ impl Site {
     }
 
     /// A salted digest with its opening.
-    fn conceal(&self, name: &str, value: &str) -> (Digest, String) {
+    pub(crate) fn conceal(&self, name: &str, value: &str) -> (Digest, String) {
         let opening = disclosure::disclose(self.env.random(), name, value);
         (disclosure::commitment(&opening), opening)
     }
@@ -240,26 +260,6 @@ impl Site {
         Effect::Fresh(self.clock.matched(said_at, wall, mono_ms))
     }
 
-    /// Mode of a door.
-    pub fn mode(&self, door: DoorId) -> Mode {
-        self.modes.get(&door).copied().unwrap_or(Mode::Normal)
-    }
-
-    /// Puts a door into a mode; returns the one before, for the case that it cannot be made durable.
-    pub fn put_mode(&mut self, door: DoorId, mode: Mode) -> Mode {
-        let before = if mode == Mode::Normal {
-            self.modes.remove(&door)
-        } else {
-            self.modes.insert(door, mode)
-        };
-        before.unwrap_or(Mode::Normal)
-    }
-
-    /// Whether there is such a door: the snapshot describes it, or a device stands at it.
-    pub fn has_door(&self, door: DoorId) -> bool {
-        self.index.knows_door(door) || self.doors.contains_key(&door)
-    }
-
     /// Whether this rejection has not been recorded in this run: a server that repeats itself does not fill the journal.
     pub fn first_rejection(&mut self, digest: Digest, why: &'static str) -> bool {
         self.told_rejections.len() < 1_000 && self.told_rejections.insert((digest, why))
@@ -291,76 +291,16 @@ impl Site {
         })
     }
 
-    /// Once a second: what changed by itself.
-    pub fn tick(&mut self) -> Vec<Draft> {
-        let now = self.now();
-        let mut out = self.tier_and_clock(now);
-        let mut quiet = Vec::new();
-        for (id, state) in &mut self.devices {
-            let code = match state.noise.tick(now.mono_ms) {
-                Some(noise::Fold::Goes(reads)) => {
-                    Some((EventCode::CredentialLockoutStarted, reads))
-                }
-                Some(noise::Fold::Ended(reads)) => Some((EventCode::CredentialLockoutEnded, reads)),
-                None => None,
-            };
-            let lost = state.online
-                && state
-                    .beat
-                    .as_ref()
-                    .is_none_or(|beat| now.mono_ms.saturating_sub(beat.1) > OFFLINE_AFTER_MS);
-            state.online &= !lost;
-            quiet.push((*id, state.device.door, code, lost));
+    /// An event at a door, with the zone behind it.
+    pub(crate) fn at(&self, door: DoorId, event: Event) -> Event {
+        Event {
+            door: Some(door),
+            zone: self
+                .index
+                .knows_door(door)
+                .then(|| self.index.door(door).zone),
+            ..event
         }
-        for (id, door, fold, lost) in quiet {
-            let mut tell = |event: Event| {
-                out.push(
-                    Event {
-                        device: Some(id),
-                        door: Some(door),
-                        ..event
-                    }
-                    .into(),
-                );
-            };
-            if let Some((code, reads)) = fold {
-                tell(self.event_at(code, now).with_body(&LockoutBody { reads }));
-            }
-            if lost {
-                tell(self.event_at(EventCode::DeviceOffline, now));
-            }
-        }
-        out
-    }
-
-    fn tier_and_clock(&mut self, now: Reading) -> Vec<Draft> {
-        let mut out = Vec::new();
-        let tier = Tier::of(
-            self.clock.stale_s(now.wall, now.mono_ms),
-            &self.index.policy,
-        );
-        let before = self.told_tier.replace(tier);
-        if let Some(before) = before.filter(|before| *before != tier) {
-            out.push(
-                self.event_at(EventCode::SyncTierChanged, now)
-                    .with_body(&TierChanged {
-                        from: before as u8,
-                        to: tier as u8,
-                    })
-                    .into(),
-            );
-        }
-        let before = self.told_clock.replace(now.clock);
-        let holdover_at_start = before.is_none() && now.clock == ClockState::Holdover;
-        if before != Some(now.clock) && !holdover_at_start {
-            let code = match now.clock {
-                ClockState::Synced => EventCode::ClockSynced,
-                ClockState::Holdover => EventCode::ClockHoldover,
-                ClockState::Untrusted => EventCode::ClockUntrusted,
-            };
-            out.push(self.event_at(code, now).into());
-        }
-        out
     }
 
     /// A release of a door's lock, quoting the beat it was heard with last; `None` when no lock of the door was ever heard.
@@ -416,9 +356,11 @@ impl Site {
     /// Admits a device that is recorded.
     pub fn admit(&mut self, device: Device) {
         let mono = self.env.clock.mono_ms();
-        self.doors
-            .entry(device.door)
-            .or_insert_with(|| DoorState::new(mono));
+        if let Some(door) = device.at_door() {
+            self.doors
+                .entry(door)
+                .or_insert_with(|| DoorState::new(mono));
+        }
         self.devices
             .entry(device.id)
             .or_insert_with(|| DeviceState::new(device));

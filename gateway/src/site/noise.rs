@@ -1,12 +1,10 @@
-//! Unreadable, unknown and late codes, counted so that noise cannot fill the disk.
+//! What is counted so that noise cannot fill the disk: unreadable, unknown and late codes; codes of known passes that let nobody in;
+//! inputs.
 //!
-//! Above [`BURST`] in a minute at one reader, such codes are no longer recorded one by one but folded into one event per ten
-//! seconds, for longer each time. Codes of known passes are decided as ever.
+//! Above a burst in a minute at one device they are no longer recorded one by one but folded into one event per ten seconds, for
+//! longer each time. Whoever is let in is recorded as ever.
 
 use std::collections::VecDeque;
-
-/// Codes a minute before the lockout.
-const BURST: usize = 30;
 
 const MINUTE_MS: u64 = 60_000;
 
@@ -17,8 +15,9 @@ const FOLD_MS: u64 = 10_000;
 const LONGEST_MS: u64 = 300_000;
 
 /// What a reader's noise has done.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Noise {
+    burst: usize,
     recent: VecDeque<u64>,
     lockout: Option<Lockout>,
     /// How long the next one is; doubles, and falls back after a quiet minute.
@@ -42,7 +41,36 @@ pub(super) enum Fold {
     Ended(u32),
 }
 
+impl Fold {
+    /// How many it stands for.
+    pub(super) fn count(self) -> u32 {
+        match self {
+            Self::Goes(n) | Self::Ended(n) => n,
+        }
+    }
+}
+
 impl Noise {
+    /// Codes a minute that prove nothing.
+    pub(super) const CODES: usize = 30;
+
+    /// Codes a minute of known passes that let nobody in. They are evidence of somebody, so more of them are recorded.
+    pub(super) const DENIALS: usize = 120;
+
+    /// Inputs a minute of one device: four for everybody who passes a busy door.
+    pub(super) const INPUTS: usize = 240;
+
+    /// Counts from `burst` a minute on.
+    pub(super) fn of(burst: usize) -> Self {
+        Self {
+            burst,
+            recent: VecDeque::new(),
+            lockout: None,
+            next_ms: 0,
+            ended_at: 0,
+        }
+    }
+
     /// One more such code at `now_ms`; true when it is only counted.
     pub(super) fn folds(&mut self, now_ms: u64) -> bool {
         if let Some(lockout) = &mut self.lockout {
@@ -57,7 +85,7 @@ impl Noise {
         {
             self.recent.pop_front();
         }
-        if self.recent.len() <= BURST {
+        if self.recent.len() <= self.burst {
             return false;
         }
         self.recent.clear();
@@ -99,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_flood_becomes_a_handful_of_events() {
-        let (mut noise, mut single, mut folded, mut counted) = (Noise::default(), 0, 0, 0);
+        let (mut noise, mut single, mut folded, mut counted) = (Noise::of(Noise::CODES), 0, 0, 0);
         // 20 a second for five minutes.
         for tick in 0..6_000_u64 {
             let now = 1_000 + tick * 50;
@@ -119,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_folded_code_is_counted() {
-        let mut noise = Noise::default();
+        let mut noise = Noise::of(Noise::CODES);
         let mut folded = 0;
         for n in 0..100 {
             folded += u32::from(noise.folds(1_000 + n));

@@ -4,6 +4,7 @@ use sekisho_domain::access::{self, Check, Decision, Facts, Reason, Request};
 use sekisho_domain::cbor;
 use sekisho_domain::ids::{Correlation, DeviceId, PassId, SubjectId};
 use sekisho_domain::pass::Presented;
+use sekisho_domain::presence::tailgate::Fact;
 use sekisho_domain::time::Reading;
 use sekisho_domain::wire::body::{DecisionBody, DeviceKind};
 use sekisho_domain::wire::bus::{Answer, Direction, MESSAGE_MAX, Read};
@@ -12,6 +13,7 @@ use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::snapshot::Door;
 use sekisho_domain::wire::{Bytes8, VERSION};
 
+use super::company::Before;
 use super::device::Seen;
 use super::{Release, Site};
 use crate::store::{Commit, Device, Draft, Effect};
@@ -57,6 +59,7 @@ pub struct Undo {
     n: u64,
     ratchet: Option<Moved>,
     correlation: Option<Correlation>,
+    inside: Option<Before>,
 }
 
 /// A ratchet that was moved.
@@ -75,6 +78,7 @@ impl Undo {
             n,
             ratchet: None,
             correlation: None,
+            inside: None,
         }
     }
 
@@ -87,15 +91,15 @@ impl Undo {
 }
 
 /// A presentation with all that was looked up about it.
-struct Case<'a> {
+pub(super) struct Case<'a> {
     reader: &'a Device,
     read: &'a Read,
-    now: Reading,
-    direction: Direction,
+    pub now: Reading,
+    pub direction: Direction,
     presented: Presented,
-    request: Request,
-    door: Door,
-    correlation: Correlation,
+    pub request: Request,
+    pub door: Door,
+    pub correlation: Correlation,
 }
 
 impl Site {
@@ -148,7 +152,7 @@ impl Site {
                 .get_mut(&device)
                 .is_some_and(|state| state.noise.folds(now.mono_ms))
         {
-            return self.folded(&case);
+            return self.folded(&case, vec![Reason::Lockout as u8]);
         }
         self.decided(&case)
     }
@@ -177,13 +181,21 @@ impl Site {
                 None => self.ratchets.remove(&moved.pass),
             };
         }
-        if let Some(correlation) = &undo.correlation {
-            self.releases.remove(correlation);
+        if let Some(before) = undo.inside {
+            self.put_back(before);
+        }
+        if let Some(correlation) = undo.correlation
+            && let Some(door) = self.releases.remove(&correlation)
+        {
+            self.fact(door, Fact::NotTaken(correlation));
         }
     }
 
     fn decided(&mut self, case: &Case<'_>) -> ReadOutcome {
         let (facts, decision, subject) = self.judge(case);
+        if self.folds_denial(case, &decision) {
+            return self.folded(case, codes(&decision));
+        }
         let released = decision
             .release
             .then(|| self.release(case.reader.door, case.correlation, case.door.unlock_ms));
@@ -203,10 +215,20 @@ impl Site {
         let answer = answer(case.read, found.is_some(), reasons, case.correlation);
         let mut undo = Undo::of_message(case.reader.id, case.read.boot, case.read.n);
         let mut effects = vec![answered(case.reader, case.read, &answer)];
-        effects.extend(self.accept(case, &decision, &mut undo));
         let egress = case.direction == Direction::Out;
+        // Whom no lock could be opened for has used nothing up: a printed pass lets in once, not never.
+        if found.is_some() || egress {
+            effects.extend(self.accept(case, &decision, &mut undo));
+        }
+        if let Some(subject) = subject
+            && let Some((effect, before)) = self.note_passage(case, &facts, &decision, subject)
+        {
+            effects.push(effect);
+            undo.inside = Some(before);
+        }
         if found.is_some() && !egress {
             self.releases.insert(case.correlation, case.reader.door);
+            self.fact(case.reader.door, Fact::Granted(case.correlation));
             undo.correlation = Some(case.correlation);
             effects.push(Effect::Released {
                 correlation: case.correlation,
@@ -221,6 +243,9 @@ impl Site {
             unrecorded,
             case.correlation,
         );
+        if found.is_some() && egress {
+            self.fact(case.reader.door, Fact::Freed);
+        }
         let release = found.map(|(release, _)| release);
         ReadOutcome::Decided(Box::new(Plan {
             commit: Commit { events, effects },
@@ -238,7 +263,8 @@ impl Site {
             .presented
             .pass()
             .and_then(|pass| self.ratchets.get(&pass).copied());
-        let held = self.index.held(&case.presented, &self.revocations, ratchet);
+        let mut held = self.index.held(&case.presented, &self.revocations, ratchet);
+        held.inside = self.company(&case.presented, &held, &case.now);
         let stale_s = self.clock.stale_s(case.now.wall, case.now.mono_ms);
         let audit = self.audit_ok && self.space_ok;
         let policy = &self.index.policy;
@@ -353,7 +379,21 @@ impl Site {
         }))
     }
 
-    fn folded(&self, case: &Case<'_>) -> ReadOutcome {
+    /// Whether a code of a known pass is one of a flood: only those that prove nobody's passage are ever folded.
+    fn folds_denial(&mut self, case: &Case<'_>, decision: &Decision) -> bool {
+        let proves = match case.direction {
+            Direction::In => decision.release,
+            Direction::Out => decision.identifies(&case.request),
+        };
+        case.request.signature == Check::Good
+            && !proves
+            && self
+                .devices
+                .get_mut(&case.reader.id)
+                .is_some_and(|state| state.denied.folds(case.now.mono_ms))
+    }
+
+    fn folded(&self, case: &Case<'_>, reasons: Vec<u8>) -> ReadOutcome {
         let out = case.direction == Direction::Out;
         let release = if out {
             self.release(case.reader.door, case.correlation, case.door.unlock_ms)
@@ -362,12 +402,7 @@ impl Site {
             None
         };
         ReadOutcome::Folded {
-            answer: answer(
-                case.read,
-                release.is_some(),
-                vec![Reason::Lockout as u8],
-                case.correlation,
-            ),
+            answer: answer(case.read, release.is_some(), reasons, case.correlation),
             release,
         }
     }

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod door;
+mod escort;
 mod noise;
+mod sensors;
 
 use std::sync::Arc;
 
@@ -87,6 +89,7 @@ impl World {
             boot: [3; 8].into(),
             n: self.n,
             beat: [4; 8].into(),
+            levels: None,
         };
         self.site.device_beat(LOCK, &cbor::encode(&beat)).unwrap();
     }
@@ -382,6 +385,22 @@ fn passes_that_are_revoked_carried_static_or_forged() {
     );
     let out = world.shows_at(OUT_READER, &world.code(4));
     assert!(out.answer.granted, "the way out is never gated");
+}
+
+#[test]
+fn whom_no_lock_could_be_opened_for_has_used_nothing_up() {
+    let mut world = World::new();
+    let key = server_key(sekisho_domain::wire::keyring::Purpose::Pass);
+    let printed = pass::static_text(&claims(PassId([21; 16]), None).sign(&key));
+    // As after a start: the lock has not beaten yet.
+    world.site.dismiss(LOCK);
+    assert_eq!(reasons(&world.shows(&printed)), [Reason::Other]);
+    for device in devices().into_iter().filter(|device| device.id == LOCK) {
+        world.site.admit(device);
+    }
+    world.beat();
+    assert!(world.shows(&printed).answer.granted, "the one entry");
+    assert_eq!(reasons(&world.shows(&printed)), [Reason::PassReplayed]);
 }
 
 #[test]

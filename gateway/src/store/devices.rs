@@ -2,7 +2,7 @@
 
 use sekisho_certs::Serial;
 use sekisho_domain::crypto::Digest;
-use sekisho_domain::ids::{DeviceId, DoorId};
+use sekisho_domain::ids::{DeviceId, DoorId, SeatId, ZoneId};
 use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::body::DeviceKind;
 use sekisho_domain::wire::bus::Direction;
@@ -14,8 +14,12 @@ use super::{Store, digest, id, parsed};
 pub struct Device {
     /// Which.
     pub id: DeviceId,
-    /// At which door.
+    /// At which door; the nil id where it stands at none.
     pub door: DoorId,
+    /// For a seat sensor: which seat.
+    pub seat: Option<SeatId>,
+    /// For a people counter at no door: of which zone.
+    pub zone: Option<ZoneId>,
     /// What it is.
     pub kind: DeviceKind,
     /// For a reader: which way.
@@ -28,13 +32,24 @@ pub struct Device {
     pub revoked: bool,
 }
 
+impl Device {
+    /// The door that it stands at, if it stands at one.
+    pub fn at_door(&self) -> Option<DoorId> {
+        (self.door != DoorId::NIL).then_some(self.door)
+    }
+}
+
 /// A device to be added.
 #[derive(Clone, Debug)]
 pub struct NewDevice {
     /// Which.
     pub id: DeviceId,
-    /// At which door.
+    /// At which door; the nil id where it stands at none.
     pub door: DoorId,
+    /// For a seat sensor: which seat.
+    pub seat: Option<SeatId>,
+    /// For a people counter at no door: of which zone.
+    pub zone: Option<ZoneId>,
     /// What it is.
     pub kind: DeviceKind,
     /// For a reader: which way.
@@ -63,20 +78,20 @@ type Row = (
     Option<i64>,
     Option<i64>,
     Option<i64>,
+    Option<String>,
+    Option<String>,
 );
 
 impl Store {
     /// Adds a device; `run` records it within a second, or at its next start.
     pub async fn add_device(&self, device: &NewDevice, now: Timestamp) -> anyhow::Result<()> {
         sqlx::query(
-            "INSERT INTO device (id, door_id, kind, direction, serial, fingerprint, issued_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO device (id, door_id, kind, direction, serial, fingerprint, issued_at, seat_id, zone_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(device.id.text())
         .bind(device.door.text())
-        .bind(match device.kind {
-            DeviceKind::Reader => "reader",
-            DeviceKind::Lock => "lock",
-        })
+        .bind(kind_name(device.kind))
         .bind(device.direction.map(|direction| match direction {
             Direction::In => "in",
             Direction::Out => "out",
@@ -84,6 +99,8 @@ impl Store {
         .bind(device.serial.to_string())
         .bind(device.fingerprint.0.as_slice())
         .bind(now.0)
+        .bind(device.seat.map(|seat| seat.text()))
+        .bind(device.zone.map(|zone| zone.text()))
         .execute(&self.write)
         .await?;
         Ok(())
@@ -118,7 +135,7 @@ impl Store {
     /// Every device ever issued, oldest first.
     pub async fn devices(&self) -> anyhow::Result<Vec<Device>> {
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, door_id, kind, direction, fingerprint, recorded_at, revoke_asked_at, revoked_at FROM device ORDER BY issued_at, id",
+            "SELECT id, door_id, kind, direction, fingerprint, recorded_at, revoke_asked_at, revoked_at, seat_id, zone_id FROM device ORDER BY issued_at, id",
         )
         .fetch_all(&self.pool)
         .await?;
@@ -128,7 +145,7 @@ impl Store {
     /// What waits to be recorded.
     pub async fn device_changes(&self) -> anyhow::Result<Vec<DeviceChange>> {
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, door_id, kind, direction, fingerprint, recorded_at, revoke_asked_at, revoked_at FROM device
+            "SELECT id, door_id, kind, direction, fingerprint, recorded_at, revoke_asked_at, revoked_at, seat_id, zone_id FROM device
              WHERE recorded_at IS NULL OR (revoke_asked_at IS NOT NULL AND revoked_at IS NULL) ORDER BY issued_at, id",
         )
         .fetch_all(&self.pool)
@@ -170,17 +187,31 @@ impl Store {
     }
 }
 
+fn kind_name(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Reader => "reader",
+        DeviceKind::Lock => "lock",
+        DeviceKind::SeatSensor => "seat_sensor",
+        DeviceKind::PeopleCounter => "people_counter",
+    }
+}
+
 fn device(
-    (of, door, kind, direction, fingerprint, recorded, _, revoked): Row,
+    (of, door, kind, direction, fingerprint, recorded, _, revoked, seat, zone): Row,
 ) -> anyhow::Result<Device> {
     Ok(Device {
         id: id(&of)?,
         door: id(&door)?,
-        kind: if kind == "reader" {
-            DeviceKind::Reader
-        } else {
-            DeviceKind::Lock
-        },
+        seat: seat.map(|seat| id(&seat)).transpose()?,
+        zone: zone.map(|zone| id(&zone)).transpose()?,
+        kind: [
+            DeviceKind::Reader,
+            DeviceKind::SeatSensor,
+            DeviceKind::PeopleCounter,
+        ]
+        .into_iter()
+        .find(|of| kind_name(*of) == kind)
+        .unwrap_or(DeviceKind::Lock),
         direction: direction.map(|direction| {
             if direction == "in" {
                 Direction::In

@@ -2,13 +2,15 @@
 
 use sekisho_domain::access::Mode;
 use sekisho_domain::crypto::Digest;
-use sekisho_domain::ids::{CommandId, Correlation, DeviceId, DoorId, PassId};
+use sekisho_domain::ids::{CommandId, Correlation, DeviceId, DoorId, PassId, SubjectId};
 use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::Bytes8;
+use sekisho_domain::wire::telemetry::Item;
 use sekisho_domain::wire::uplink::{Head, Outcome};
 use sqlx::SqliteConnection;
 
-use super::int;
+use super::{alarms, inside, int, telemetry, wishes};
+use crate::site::Inside;
 
 /// One durable change.
 #[derive(Clone, Debug)]
@@ -77,6 +79,8 @@ pub enum Effect {
         /// Nonce of a cut, whose event is the last of this commit.
         cut: Option<[u8; 16]>,
     },
+    /// What an order asked for failed at the lock after all.
+    CommandFailed(CommandId),
     /// A door was put into a mode.
     Mode {
         /// Which door.
@@ -93,6 +97,28 @@ pub enum Effect {
         /// Last freed seal.
         seal_no: u64,
     },
+    /// Measurements to be numbered; with `shed` only their numbers are taken.
+    Telemetry {
+        /// Without their numbers.
+        items: Vec<Item>,
+        /// How many more were lost before: they follow, as shed ones.
+        lost: u64,
+        /// There is no room for them.
+        shed: bool,
+    },
+    /// The server answered for measurements up to this number.
+    TelemetryAcked(u64),
+    /// A wish of somebody on site is dealt with.
+    Wish {
+        /// Which.
+        id: CommandId,
+        /// Whether it was granted.
+        done: bool,
+    },
+    /// Somebody came in, or may stay longer.
+    Inside(SubjectId, Inside),
+    /// Somebody left, or did not come in after all.
+    Outside(SubjectId),
     /// `device.enrolled` is recorded.
     DeviceRecorded(DeviceId),
     /// `device.revoked` is recorded.
@@ -151,12 +177,24 @@ impl Effect {
             Self::Fresh(at) => mark(c, "fresh", at.0).await,
             Self::Confirmed(at) => mark(c, "floor", at.0).await,
             Self::Command { id, outcome, cut } => command(c, *id, *outcome, cut.as_ref(), context).await,
+            Self::CommandFailed(id) => {
+                sqlx::query("UPDATE command SET outcome = 'rejected' WHERE id = $1").bind(id.text()).execute(c).await.map(drop)
+            }
             Self::Mode { door, mode } => door_mode(c, *door, *mode, now).await,
-            Self::Receipt { origin, head, seal_no } => receipt(c, origin, *head, *seal_no, now).await,
+            Self::Receipt { origin, head, seal_no } => {
+                receipt(c, origin, *head, *seal_no, now).await?;
+                alarms::freed(c, *seal_no).await
+            }
+            Self::Telemetry { items, lost, shed } => telemetry::append(c, items, *lost, *shed).await,
+            Self::TelemetryAcked(upto) => telemetry::acked(c, *upto).await,
+            Self::Wish { id, done } => wishes::done(c, *id, *done, now).await,
+            Self::Inside(subject, it) => inside::put(c, *subject, *it, now).await,
+            Self::Outside(subject) => inside::remove(c, *subject).await,
             Self::DeviceRecorded(device) => {
                 sqlx::query("UPDATE device SET recorded_at = $2 WHERE id = $1").bind(device.text()).bind(now).execute(c).await.map(drop)
             }
             Self::DeviceRevoked(device) => {
+                alarms::device_gone(c, &device.0).await?;
                 sqlx::query("UPDATE device SET revoked_at = $2 WHERE id = $1").bind(device.text()).bind(now).execute(c).await.map(drop)
             }
         }

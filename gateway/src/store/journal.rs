@@ -9,6 +9,7 @@ use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::uplink::Head;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::alarms::alarm_of;
 use super::effects::Effect;
 use super::writer::Writer;
 use super::{Identity, Store};
@@ -18,7 +19,7 @@ use crate::env::Clock;
 pub(super) const BATCH_MAX: usize = 256;
 
 /// What is to become durable together.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Commit {
     /// Events, in order.
     pub events: Vec<Draft>,
@@ -27,6 +28,7 @@ pub struct Commit {
 }
 
 /// One event with the openings of its salted digests.
+#[derive(Clone, Debug)]
 pub struct Draft {
     /// The event.
     pub event: Event,
@@ -83,6 +85,18 @@ pub struct Limits {
     pub heartbeat: Duration,
 }
 
+impl Limits {
+    /// Bytes of unacknowledged seals at which a commit is refused. Entries stop at `max_bytes`; what else happens has a tenth
+    /// more, and the rest up to a quarter is for alarms, so that no noise keeps one out of the record.
+    pub(super) fn most_bytes(&self, commit: &Commit) -> u64 {
+        let alarm = commit
+            .events
+            .iter()
+            .any(|draft| alarm_of(&draft.event).is_some());
+        self.max_bytes + self.max_bytes / if alarm { 4 } else { 10 }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -106,6 +120,8 @@ pub struct View {
     pub unfreed_bytes: u64,
     /// Newest verified head of the log in use.
     pub head: Option<Head>,
+    /// Number of the newest alarm event.
+    pub last_alarm: u64,
 }
 
 /// A handle on the writer.

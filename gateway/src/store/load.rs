@@ -9,7 +9,8 @@ use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::Bytes8;
 
 use super::tail::{Tail, Unsealed};
-use super::{Device, Store, digest, id, uint};
+use super::{Device, Store, StoredAlarm, digest, id, uint};
+use crate::site::People;
 
 /// The snapshot in force, as it was signed.
 #[derive(Clone, Debug)]
@@ -61,6 +62,10 @@ pub struct Loaded {
     pub modes: HashMap<DoorId, Mode>,
     /// Devices that are recorded and not revoked.
     pub devices: Vec<Device>,
+    /// Alarms that are on.
+    pub alarms: Vec<StoredAlarm>,
+    /// Who came in and was not seen to leave.
+    pub inside: People,
     /// Wall time of the last freshness that matched.
     pub fresh: Option<Timestamp>,
     /// Wall time that has certainly passed.
@@ -88,6 +93,13 @@ impl Store {
                 .into_iter()
                 .filter(|device| device.recorded && !device.revoked)
                 .collect(),
+            alarms: self
+                .alarms(0)
+                .await?
+                .into_iter()
+                .filter(|alarm| alarm.active)
+                .collect(),
+            inside: self.inside().await?,
             fresh: self.mark("fresh").await?,
             floor: self.mark("floor").await?,
         })
@@ -135,6 +147,9 @@ impl Store {
         .fetch_one(&self.write)
         .await?;
         let head = self.head(&origin).await?;
+        let (last_alarm,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(seq), 0) FROM alarm")
+            .fetch_one(&self.write)
+            .await?;
         Ok(Tail {
             next_seq: first_unsealed + unsealed.len() as u64,
             last_seal,
@@ -144,6 +159,7 @@ impl Store {
             origin,
             freed,
             unfreed_bytes: uint(unfreed),
+            last_alarm: uint(last_alarm),
         })
     }
 

@@ -3,15 +3,20 @@
 //! One writer task owns every change that `run` makes ([`Journal`]); a second process (`device issue`) writes only rows of its
 //! own, which `run` picks up.
 
+mod alarms;
 mod devices;
 mod effects;
+mod inside;
 mod journal;
 mod load;
 mod outbox;
+mod prune;
 mod status;
 mod tail;
+mod telemetry;
 #[cfg(test)]
 mod tests;
+mod wishes;
 mod writer;
 
 use std::path::Path;
@@ -26,12 +31,14 @@ use sekisho_domain::time::Timestamp;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+pub use alarms::StoredAlarm;
 pub use devices::{Device, DeviceChange, NewDevice};
 pub use effects::Effect;
 pub use journal::{Commit, Committed, Draft, Journal, JournalError, Limits, View};
 pub use load::{Answered, Held, Loaded, Release};
-pub use outbox::{StoredHead, StoredSeal};
-pub use status::{Cut, Durable};
+pub use outbox::{RecentResult, StoredHead, StoredSeal};
+pub use status::{AlarmLine, Cut, DoorLine, Durable};
+pub use wishes::DoorWish;
 
 /// Who this box is, as enrolment left it.
 #[derive(Clone, Debug)]
@@ -179,7 +186,16 @@ macro_rules! from_id_text {
         }
     )*};
 }
-from_id_text!(DeviceId, DoorId, PassId, Correlation);
+from_id_text!(
+    DeviceId,
+    DoorId,
+    SeatId,
+    ZoneId,
+    PassId,
+    SubjectId,
+    CommandId,
+    Correlation
+);
 
 /// Brings a text column of a closed set back; only our own writers fill it.
 fn parsed<T: FromStr>(text: &str) -> anyhow::Result<T> {

@@ -1,4 +1,4 @@
-//! Seals as the uplink needs them, and what is thrown away when.
+//! Seals and outcomes of orders as the uplink needs them.
 
 use sekisho_domain::crypto::Digest;
 use sekisho_domain::ids::CommandId;
@@ -6,25 +6,13 @@ use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::VERSION;
 use sekisho_domain::wire::uplink::{EvidencePublish, Head, Outcome};
 
-use super::{Store, digest, int, parsed, uint};
+use super::{Store, digest, id, int, parsed, uint};
 
-/// Acknowledged seals stay this long, ms.
-const KEEP_SEALS_MS: i64 = 90 * 86_400_000;
+/// Outcomes sent again after a connection was lost: the newest of this age, ms.
+const RESULTS_MS: i64 = 600_000;
 
-/// Acknowledged seals take at most this much, bytes.
-const KEEP_SEALS_BYTES: i64 = 256 << 20;
-
-/// Openings stay this long after their receipt, ms.
-const KEEP_OPENINGS_MS: i64 = 7 * 86_400_000;
-
-/// A ratchet is needed while its pass could still be shown: passes live a day, codes seconds.
-const KEEP_RATCHETS_MS: i64 = 40 * 86_400_000;
-
-/// Answers kept per device; the newest repeat-able ones.
-pub(super) const KEEP_ANSWERS: i64 = 256;
-
-/// Orders are remembered this long, ms; they live ten seconds.
-const KEEP_COMMANDS_MS: i64 = 7 * 86_400_000;
+/// Outcomes sent again at most.
+const RESULTS_MAX: i64 = 32;
 
 /// A seal as it is published.
 #[derive(Clone, Debug)]
@@ -33,6 +21,19 @@ pub struct StoredSeal {
     pub no: u64,
     /// The bytes of `up/evidence`: equal at every resend until the openings are deleted.
     pub publish: Vec<u8>,
+}
+
+/// What became of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecentResult {
+    /// Which order.
+    pub id: CommandId,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// For a cut: the seal that ends with it.
+    pub seal_no: Option<u64>,
+    /// When, by our clock.
+    pub at: Timestamp,
 }
 
 /// A verified head with its log.
@@ -117,53 +118,28 @@ impl Store {
             .transpose()
     }
 
-    /// Throws away what nobody needs any more. Nothing unacknowledged is ever touched.
-    pub async fn prune(&self, now: Timestamp) -> anyhow::Result<()> {
-        let mut tx = self.write.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("UPDATE seal SET openings = NULL WHERE openings IS NOT NULL AND freed_at < $1")
-            .bind(now.0 - KEEP_OPENINGS_MS)
-            .execute(&mut *tx)
-            .await?;
-        // The last seal stays whatever its age: the next one names its hash.
-        sqlx::query("DELETE FROM seal WHERE freed_at < $1 AND no < (SELECT MAX(no) FROM seal)")
-            .bind(now.0 - KEEP_SEALS_MS)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(
-            "DELETE FROM seal WHERE freed_at IS NOT NULL AND no < (SELECT MAX(no) FROM seal) AND no <= (
-                SELECT MAX(no) FROM (SELECT no, SUM(size) OVER (ORDER BY no DESC) AS above FROM seal WHERE freed_at IS NOT NULL) WHERE above > $1)",
+    /// Outcomes of orders of the last ten minutes, oldest first: nobody answers for an outcome, so they are all said again after
+    /// a connection was lost.
+    pub async fn recent_results(&self, now: Timestamp) -> anyhow::Result<Vec<RecentResult>> {
+        let mut rows: Vec<(String, String, Option<i64>, i64)> = sqlx::query_as(
+            "SELECT id, outcome, (SELECT no FROM seal WHERE next_seq > command.cut_seq ORDER BY next_seq, no LIMIT 1), at
+               FROM command WHERE at >= $1 ORDER BY at DESC LIMIT $2",
         )
-        .bind(KEEP_SEALS_BYTES)
-        .execute(&mut *tx)
+        .bind(now.0 - RESULTS_MS)
+        .bind(RESULTS_MAX)
+        .fetch_all(&self.pool)
         .await?;
-        sqlx::query("DELETE FROM cut WHERE seq < (SELECT MIN(first_seq) FROM seal)")
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("DELETE FROM ratchet WHERE moved_at < $1")
-            .bind(now.0 - KEEP_RATCHETS_MS)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("DELETE FROM command WHERE at < $1")
-            .bind(now.0 - KEEP_COMMANDS_MS)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("DELETE FROM release WHERE at < $1")
-            .bind(now.0 - KEEP_COMMANDS_MS)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query("DELETE FROM observer WHERE expires_at < $1")
-            .bind(now.0)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query(
-            "DELETE FROM answered WHERE row_no IN (
-                SELECT row_no FROM (SELECT row_no, ROW_NUMBER() OVER (PARTITION BY device_id ORDER BY row_no DESC) AS place FROM answered) WHERE place > $1)",
-        )
-        .bind(KEEP_ANSWERS)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(())
+        rows.reverse();
+        rows.into_iter()
+            .map(|(of, outcome, seal, at)| {
+                Ok(RecentResult {
+                    id: id(&of)?,
+                    outcome: parsed::<StoredOutcome>(&outcome)?.0,
+                    seal_no: seal.map(uint),
+                    at: Timestamp(at),
+                })
+            })
+            .collect()
     }
 }
 

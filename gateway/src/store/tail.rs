@@ -68,6 +68,8 @@ pub(super) struct Tail {
     pub head: Option<Head>,
     pub freed: u64,
     pub unfreed_bytes: u64,
+    /// Number of the newest alarm event.
+    pub last_alarm: u64,
 }
 
 impl Tail {
@@ -188,6 +190,7 @@ mod tests {
             origin: String::new(),
             freed: 0,
             unfreed_bytes: 0,
+            last_alarm: 0,
         }
     }
 

@@ -13,13 +13,13 @@ use sekisho_domain::wire::uplink::{EvidencePublish, Head, Outcome};
 use super::*;
 use crate::tests::{DOOR, LOCK, READER, STREAM, T0, TestClock, identity, seal_key};
 
-struct World {
+pub(super) struct World {
     dir: tempfile::TempDir,
     clock: std::sync::Arc<TestClock>,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let world = Self {
             dir: tempfile::tempdir().unwrap(),
             clock: TestClock::new(),
@@ -36,11 +36,11 @@ impl World {
         self.dir.path().join("gateway.db")
     }
 
-    async fn store(&self) -> Store {
+    pub(super) async fn store(&self) -> Store {
         Store::open(&self.path()).await.unwrap()
     }
 
-    async fn journal(&self, store: &Store, limits: Limits) -> Journal {
+    pub(super) async fn journal(&self, store: &Store, limits: Limits) -> Journal {
         Journal::start(store, &identity(), seal_key(), self.clock.clone(), limits)
             .await
             .unwrap()
@@ -312,7 +312,13 @@ async fn a_receipt_frees_and_what_was_freed_is_thrown_away_in_time() {
             })
             .collect()
     };
-    let days = |n: i64| Timestamp(T0 + n * 86_400_000);
+    // A minute later than that, for the clock may be off by half a second.
+    let days = |n: i64| Reading {
+        wall: Timestamp(T0 + n * 86_400_000 + 60_000),
+        err_ms: 500,
+        mono_ms: 1,
+        clock: ClockState::Synced,
+    };
     store.prune(days(6)).await.unwrap();
     assert_eq!(openings(store.seals_from(1, 10).await.unwrap()), [1, 1, 1]);
     store.prune(days(8)).await.unwrap();
@@ -409,6 +415,8 @@ async fn devices_of_another_process_are_seen_once() {
         id: LOCK,
         door: DOOR,
         kind: sekisho_domain::wire::body::DeviceKind::Lock,
+        seat: None,
+        zone: None,
         direction: None,
         serial: certificate.serial.clone(),
         fingerprint: certificate.fingerprint,

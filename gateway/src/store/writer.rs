@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::effects::{Context, Effect};
 use super::journal::{BATCH_MAX, Commit, Committed, JournalError, Limits, Request, View};
 use super::tail::{Sealed, Sealer, Tail, Unsealed};
-use super::{Identity, Store, int};
+use super::{Identity, Store, alarms, int};
 use crate::env::Clock;
 
 /// The task. Nothing else writes to the file, but for rows that a second process adds.
@@ -98,12 +98,12 @@ impl Writer {
 
     /// One transaction for all of `batch`; true when the writer has to end.
     async fn serve(&mut self, batch: Vec<Request>) -> bool {
-        let full = self.limits.max_bytes + self.limits.max_bytes / 4;
         let (mut commits, mut answers, mut closing) = (Vec::new(), Vec::new(), Vec::new());
         for request in batch {
             match request {
                 Request::Commit(commit, done) => {
                     let unfreed = self.view.borrow().unfreed_bytes;
+                    let full = self.limits.most_bytes(&commit);
                     let too_long = commit
                         .events
                         .iter()
@@ -227,8 +227,12 @@ impl Writer {
     ) -> anyhow::Result<Committed> {
         for draft in commit.events.drain(..) {
             count(c, draft.event.code).await?;
+            let bytes = draft.event.to_bytes();
+            if alarms::note(c, &draft.event, &bytes, tail.next_seq).await? {
+                tail.last_alarm = tail.next_seq;
+            }
             tail.push(Unsealed {
-                bytes: draft.event.to_bytes(),
+                bytes,
                 openings: draft.openings,
                 closes: draft.closes,
             });
@@ -291,6 +295,7 @@ impl Writer {
             freed: tail.freed,
             unfreed_bytes: tail.unfreed_bytes,
             head: tail.head,
+            last_alarm: tail.last_alarm,
         };
         self.view
             .send_if_modified(|old| std::mem::replace(old, view) != view);

@@ -111,6 +111,7 @@ impl Double {
             boot: [5; 8].into(),
             n: self.n,
             beat: [77; 8].into(),
+            levels: None,
         };
         self.send(Leg::UpBeat, cbor::encode(&beat)).await;
     }

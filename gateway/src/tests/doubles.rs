@@ -18,15 +18,17 @@ use sekisho_domain::evidence::seal::{Seal, seal_hash};
 use sekisho_domain::evidence::tree::{Tree, leaf_hash};
 use sekisho_domain::ids::StreamId;
 use sekisho_domain::time::Timestamp;
-use sekisho_domain::wire::VERSION;
+use sekisho_domain::wire::alert::{ALERT_MAX, Alert};
 use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::keyring::Purpose;
 use sekisho_domain::wire::signed;
+use sekisho_domain::wire::telemetry::Telemetry;
 use sekisho_domain::wire::topic::{Channel, Uplink, server_filters};
 use sekisho_domain::wire::uplink::{
     CHUNK_MAX, CommandResult, EvidencePublish, Freshness, Receipt, ReceiptProof, SnapshotChunk,
     State,
 };
+use sekisho_domain::wire::{PUBLISH_MAX, VERSION};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
@@ -67,6 +69,10 @@ pub(crate) struct Seen {
     pub openings: usize,
     pub births: Vec<State>,
     pub results: Vec<CommandResult>,
+    /// What came up, in order.
+    pub channels: Vec<Channel>,
+    pub alerts: Vec<Alert>,
+    pub telemetry: sensors::Batches,
     /// Size of the head that the gateway holds, as far as the server knows.
     pub head: u64,
     /// Sends no receipts.
@@ -88,6 +94,9 @@ impl Seen {
             openings: 0,
             births: Vec::new(),
             results: Vec::new(),
+            channels: Vec::new(),
+            alerts: Vec::new(),
+            telemetry: sensors::Batches::default(),
             head: 1,
             mute: false,
             forge: false,
@@ -266,6 +275,7 @@ fn topic(channel: Channel) -> String {
 fn take(seen: &Mutex<Seen>, channel: Channel, payload: &[u8]) -> Option<Vec<u8>> {
     let mut seen = seen.lock().unwrap();
     let key = [seen.seal_key.unwrap()];
+    seen.channels.push(channel);
     match channel {
         Channel::State => {
             let state: State = signed::open_for(&key, GATEWAY, channel, payload, 4096).unwrap();
@@ -286,6 +296,16 @@ fn take(seen: &Mutex<Seen>, channel: Channel, payload: &[u8]) -> Option<Vec<u8>>
             None
         }
         Channel::Evidence => evidence(&mut seen, payload),
+        Channel::Alert => {
+            let alert = signed::open_for(&key, GATEWAY, channel, payload, ALERT_MAX).unwrap();
+            seen.alerts.push(alert);
+            None
+        }
+        Channel::Telemetry => {
+            let batch: Telemetry =
+                signed::open_for(&key, GATEWAY, channel, payload, PUBLISH_MAX).unwrap();
+            seen.telemetry.take(&batch)
+        }
         other => panic!("{other:?} from a gateway"),
     }
 }
@@ -301,6 +321,7 @@ fn evidence(seen: &mut Seen, payload: &[u8]) -> Option<Vec<u8>> {
         resend_from: None,
         proof: None,
         credit: 8,
+        telemetry: None,
     };
     if seal.seal_no > expected {
         receipt.resend_from = Some(expected);

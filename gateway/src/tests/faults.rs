@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use sekisho_domain::cbor;
+use sekisho_domain::time::{ClockState, Reading};
 use sekisho_domain::wire::VERSION;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::topic::Channel;
@@ -139,7 +140,12 @@ async fn a_request_for_what_is_not_kept_does_not_stop_the_stream() {
     })
     .await;
     let store = Store::open(&whole.home().database()).await.unwrap();
-    let later = wall().plus_ms(100 * 86_400_000);
+    let later = Reading {
+        wall: wall().plus_ms(100 * 86_400_000),
+        err_ms: 500,
+        mono_ms: 1,
+        clock: ClockState::Synced,
+    };
     store.prune(later).await.unwrap();
     assert_eq!(store.seal_hash(1).await.unwrap(), None);
     store.close().await;
@@ -150,6 +156,7 @@ async fn a_request_for_what_is_not_kept_does_not_stop_the_stream() {
         resend_from: Some(1),
         proof: None,
         credit: 64,
+        telemetry: None,
     };
     whole
         .server

@@ -7,6 +7,7 @@ mod door;
 mod doubles;
 mod faults;
 mod modes;
+mod sensors;
 mod whole;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -30,6 +31,7 @@ use sekisho_domain::wire::topic::Channel;
 
 use crate::env::{Clock, Env, Rng};
 use crate::gateway::Gateway;
+use crate::room::Room;
 use crate::site::Site;
 use crate::store::{Device, Identity, Journal, Limits, Loaded, Store};
 
@@ -202,6 +204,7 @@ pub(crate) fn claims(pass: PassId, holder: Option<HolderKey>) -> Claims {
         site: SITE,
         zones: vec![ZONE],
         holder,
+        escort: None,
     }
 }
 
@@ -228,6 +231,7 @@ pub(crate) fn snapshot(epoch: u64, holder: HolderKey) -> Snapshot {
             zones: vec![ZONE],
             during: Some(during),
             class: Class::Member,
+            escort: None,
         }],
         passes: vec![PassRow {
             id: PASS,
@@ -254,6 +258,8 @@ pub(crate) fn device(id: DeviceId, kind: DeviceKind, direction: Option<Direction
     Device {
         id,
         door: DOOR,
+        seat: None,
+        zone: None,
         kind,
         direction,
         fingerprint: Digest::ZERO,
@@ -278,7 +284,8 @@ pub(crate) async fn full_gateway(dir: &std::path::Path) -> Arc<Gateway> {
         .await
         .unwrap();
     let site = Site::new(env.clone(), identity(), Loaded::default()).unwrap();
-    let gateway = Gateway::new(env, store, journal, site, limits.max_bytes);
+    let room = Room::new(limits.max_bytes, Arc::new(|| None));
+    let gateway = Gateway::new(env, store, journal, site, room);
     let first = gateway.site().policy_activated();
     gateway.record_events([first]).await.unwrap();
     let mut view = gateway.journal.watch();

@@ -12,7 +12,7 @@ use sekisho_domain::wire::uplink::{Order, Outcome, REASON_MAX};
 
 use super::DOOR;
 use super::door::Double;
-use super::doubles::{until, wall};
+use super::doubles::{Seen, until, wall};
 use super::whole::{Whole, audited, command, command_until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,10 +155,18 @@ fn the_longest_reason_fits_into_an_opening() {
 
 /// Sends an order and waits for what became of it.
 async fn give(whole: &Whole, id: u8, order: &Order) -> Outcome {
-    let before = whole.server.seen.lock().unwrap().results.len();
     let bytes = command(id, order.clone(), whole.server.nonce());
     whole.server.send(Channel::Command, bytes).await;
-    result(whole, before + 1).await
+    // After a connection was lost the gateway says outcomes again.
+    let of_this = |seen: &Seen| {
+        let found = seen.results.iter().find(|it| it.id == CommandId([id; 16]));
+        found.map(|result| result.outcome)
+    };
+    whole
+        .server
+        .wait("a result", |seen| of_this(seen).is_some())
+        .await;
+    of_this(&whole.server.seen.lock().unwrap()).unwrap()
 }
 
 /// What the `n`th result said.

@@ -1,11 +1,9 @@
 //! Orders: late ones are refused and recorded, each is executed at most once, a repeat gets the same result.
 
 use sekisho_domain::access::Mode;
-use sekisho_domain::crypto::Digest;
-use sekisho_domain::evidence::disclosure;
 use sekisho_domain::ids::{CommandId, DoorId};
-use sekisho_domain::time::Reading;
-use sekisho_domain::wire::body::{CommandBody, LogCut, ModeChanged};
+use sekisho_domain::time::{Reading, Timestamp};
+use sekisho_domain::wire::body::{CommandBody, LogCut};
 use sekisho_domain::wire::bus::MESSAGE_MAX;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
@@ -112,14 +110,29 @@ impl Uplink {
             return self.refuse(id, Outcome::Rejected).await;
         };
         match self.gateway.record(commit).await {
-            Ok(_) => {
-                self.bus.release(&release).await;
+            Ok(_) if self.bus.release(&release).await => {
+                self.gateway.site().let_in(door, release.correlation);
                 self.result(id, Outcome::Executed, None).await;
             }
+            Ok(_) => self.failed(id, &release).await,
             Err(error) => {
                 tracing::error!(%error, "an order was not executed: it could not be recorded");
             }
         }
+    }
+
+    /// The record says that the order was executed; the lock could not be told. Both stand in the record, and the answer is no.
+    async fn failed(&mut self, id: CommandId, release: &Release) {
+        let fault = {
+            let site = self.gateway.site();
+            Event {
+                device: Some(release.lock),
+                correlation: Some(release.correlation),
+                ..site.at(release.door, site.event(EventCode::DoorLockFault))
+            }
+        };
+        let effect = Effect::CommandFailed(id);
+        self.end(id, Outcome::Rejected, Some(fault), effect).await;
     }
 
     /// A mode that keeps people out is in force at once; one that lets them in counts once it is recorded.
@@ -151,38 +164,13 @@ impl Uplink {
         reason: &str,
     ) -> Option<(Commit, Mode)> {
         let executed = self.executed(id);
-        let site = self.gateway.site();
-        if !site.has_door(door) {
-            return None;
-        }
-        let from = site.mode(door);
-        let (actor, opening) = self.actor(id, reason);
-        let event = Event {
-            door: Some(door),
-            zone: site
-                .index()
-                .knows_door(door)
-                .then(|| site.index().door(door).zone),
-            actor: Some(actor),
-            ..site.event(EventCode::DoorModeChanged)
-        };
-        let event = event.with_body(&ModeChanged {
-            command: id,
-            from,
-            to,
-        });
-        let events = vec![
-            executed,
-            Draft {
-                event,
-                openings: vec![opening],
-                closes: false,
-            },
-        ];
+        let reason = format!("{id}: {}", spoken(reason));
+        let (draft, from) = self.gateway.site().change_mode(id, door, to, &reason)?;
         let effects = vec![
             done(id, Outcome::Executed, None),
             Effect::Mode { door, mode: to },
         ];
+        let events = vec![executed, draft];
         Some((Commit { events, effects }, from))
     }
 
@@ -204,8 +192,11 @@ impl Uplink {
         let site = self.gateway.site();
         let correlation = site.correlation();
         let found = site.index().door(door);
-        let (release, _) = site.release(door, correlation, found.unlock_ms)?;
-        let (actor, opening) = self.actor(id, reason);
+        // A lock that is not heard would refuse what it cannot know to be fresh.
+        let (release, true) = site.release(door, correlation, found.unlock_ms)? else {
+            return None;
+        };
+        let (actor, opening) = site.conceal("actor", &format!("{id}: {}", spoken(reason)));
         let event = Event {
             door: Some(door),
             device: Some(release.lock),
@@ -230,17 +221,12 @@ impl Uplink {
         Some((Commit { events, effects }, release))
     }
 
-    /// A person wrote the reason, so it stands beside the record like every personal thing.
-    fn actor(&self, id: CommandId, reason: &str) -> (Digest, String) {
-        // A control character takes six bytes in an opening, which is bounded, and says nothing in a reason.
-        let spoken = reason.chars().filter(|c| !c.is_control());
-        let reason: String = spoken.take(REASON_MAX).collect();
-        let value = format!("{id}: {reason}");
-        let opening = disclosure::disclose(self.gateway.env.random(), "actor", &value);
-        (disclosure::commitment(&opening), opening)
+    async fn refuse(&mut self, id: CommandId, outcome: Outcome) {
+        self.end(id, outcome, None, done(id, outcome, None)).await;
     }
 
-    async fn refuse(&mut self, id: CommandId, outcome: Outcome) {
+    /// Records `first` and that nothing came of the order, and answers so.
+    async fn end(&mut self, id: CommandId, outcome: Outcome, first: Option<Event>, effect: Effect) {
         let code = if outcome == Outcome::Expired {
             EventCode::CommandExpired
         } else {
@@ -250,10 +236,9 @@ impl Uplink {
             command: id,
             outcome,
         });
-        let commit = Commit {
-            events: vec![event.into()],
-            effects: vec![done(id, outcome, None)],
-        };
+        let events = first.into_iter().chain([event]).map(Draft::from).collect();
+        let effects = vec![effect];
+        let commit = Commit { events, effects };
         match self.gateway.record(commit).await {
             Ok(_) => self.result(id, outcome, None).await,
             Err(error) => tracing::error!(%error, "a refused order could not be recorded"),
@@ -261,10 +246,32 @@ impl Uplink {
     }
 
     async fn result(&self, id: CommandId, outcome: Outcome, seal_no: Option<u64>) {
-        let (gateway, at) = {
-            let site = self.gateway.site();
-            (site.identity().gateway, site.now().wall)
-        };
+        let at = self.gateway.site().now().wall;
+        self.say_result(id, outcome, seal_no, at).await;
+    }
+
+    /// Outcomes of the last minutes, said again: nobody answers for one, and it may have been lost with the line.
+    pub(super) async fn resend_results(&self) {
+        let now = self.gateway.env.clock.wall();
+        match self.gateway.store.recent_results(now).await {
+            Ok(results) => {
+                for one in results {
+                    self.say_result(one.id, one.outcome, one.seal_no, one.at)
+                        .await;
+                }
+            }
+            Err(error) => tracing::error!(%error, "outcomes cannot be read"),
+        }
+    }
+
+    async fn say_result(
+        &self,
+        id: CommandId,
+        outcome: Outcome,
+        seal_no: Option<u64>,
+        at: Timestamp,
+    ) {
+        let gateway = self.gateway.site().identity().gateway;
         let result = CommandResult {
             version: VERSION,
             id,
@@ -277,13 +284,19 @@ impl Uplink {
     }
 }
 
+/// A control character takes six bytes in an opening, which is bounded, and says nothing in a reason.
+fn spoken(reason: &str) -> String {
+    let spoken = reason.chars().filter(|c| !c.is_control());
+    spoken.take(REASON_MAX).collect()
+}
+
 fn done(id: CommandId, outcome: Outcome, cut: Option<[u8; 16]>) -> Effect {
     Effect::Command { id, outcome, cut }
 }
 
 #[cfg(test)]
 mod tests {
-    use sekisho_domain::time::{ClockState, Timestamp};
+    use sekisho_domain::time::ClockState;
 
     use super::*;
 

@@ -11,6 +11,7 @@ use sekisho_domain::wire::uplink::{Freshness, SnapshotChunk};
 use sekisho_domain::wire::{Bytes16, PUBLISH_MAX, VERSION};
 
 use super::Uplink;
+use super::advice::Measured;
 use crate::site::{Opened, Pin, Revocations, SnapshotError, open_snapshot};
 use crate::store::{Commit, Effect};
 
@@ -144,18 +145,27 @@ impl Uplink {
     }
 
     async fn apply_snapshot(&mut self, signed: Vec<u8>) -> Result<(), (SnapshotError, u64)> {
-        let (commit, index, keyring) = {
-            let site = self.gateway.site();
-            let identity = site.identity();
+        let identity = self.gateway.site().identity().clone();
+        // Up to 8 MiB to decode and verify: no door waits for it, neither at the lock on the site nor at this thread.
+        let opened = tokio::task::spawn_blocking(move || {
             let pin = Pin {
                 gateway: identity.gateway,
                 site: identity.site,
                 keyring_key: &identity.keyring_key,
                 keyring_serial: identity.keyring_serial,
             };
-            let Opened { index, keyring } =
-                open_snapshot(&signed, &pin).map_err(|error| (error, 0))?;
-            if index.epoch <= site.index().epoch {
+            open_snapshot(&signed, &pin).map(|opened| (opened, signed))
+        });
+        let (Opened { index, keyring }, signed) = match opened.await {
+            Ok(opened) => opened.map_err(|error| (error, 0))?,
+            Err(error) => {
+                tracing::error!(%error, "decoding a snapshot broke");
+                return Err((SnapshotError::Malformed, 0));
+            }
+        };
+        let (commit, index, keyring) = {
+            let site = self.gateway.site();
+            if !site.is_newer(index.epoch) {
                 return Err((SnapshotError::Rollback, index.epoch));
             }
             let body = SnapshotBody {
@@ -248,4 +258,12 @@ pub(super) struct Session {
     pub asked: Option<(u64, u64)>,
     /// The next seal could not be sent: not before the next tick.
     pub stuck: bool,
+    /// Alarm events up to here are copied to the server.
+    pub alerted: u64,
+    /// When copies that no receipt has answered were last looked for (monotonic, ms).
+    pub copied_at: u64,
+    /// The server has spoken on this connection: what went up before may have found nobody.
+    pub greeted: bool,
+    /// How far measurements are.
+    pub measured: Measured,
 }

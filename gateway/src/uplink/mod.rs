@@ -1,6 +1,7 @@
 //! The line to the server: births, seals up, receipts and orders down. One task; whatever the server sends, the doors do not
 //! wait for it.
 
+mod advice;
 mod command;
 mod live;
 mod receipt;
@@ -30,6 +31,7 @@ use crate::store::{Commit, Effect};
 pub use command::judge;
 pub use receipt::{ReceiptError, open_checkpoint, verify};
 
+use advice::Measured;
 use live::{Freshened, Session};
 use staging::Staging;
 
@@ -97,6 +99,10 @@ impl Uplink {
             born_at: 0,
             asked: None,
             stuck: false,
+            alerted: 0,
+            copied_at: 0,
+            greeted: false,
+            measured: Measured::default(),
         };
         let uplink = Self {
             gateway: Arc::clone(gateway),
@@ -129,8 +135,11 @@ impl Uplink {
                     None => anyhow::bail!("the client of the uplink ended"),
                 },
                 _ = every.tick() => self.tick().await,
-                // Seals go one by one, after what the server has to say: a revocation waits for no backlog.
+                // Seals go one by one, after what the server has to say: a revocation waits for no backlog. An alarm goes before
+                // all of them, measurements after.
+                () = std::future::ready(()), if self.may_alert() => self.send_alerts().await,
                 () = std::future::ready(()), if self.may_send() => self.send_seal().await,
+                () = std::future::ready(()), if self.may_measure() => self.send_telemetry().await,
                 // When the journal ends, the run is ending too: `stop` follows.
                 Ok(()) = journal.changed() => {}
             }
@@ -176,6 +185,10 @@ impl Uplink {
             born_at: 0,
             asked: None,
             stuck: false,
+            alerted: 0,
+            copied_at: now,
+            greeted: false,
+            measured: Measured::default(),
         };
         self.staging = Staging::default();
         self.behind_since = None;
@@ -191,6 +204,9 @@ impl Uplink {
             live.uplink_connections = n;
         }
         self.birth().await;
+        // Before the backlog: what is on, and what may have been lost with the line.
+        self.send_alerts().await;
+        self.resend_results().await;
         self.note(EventCode::SyncOnline).await;
     }
 
@@ -202,8 +218,9 @@ impl Uplink {
             }
             _ => Err("a topic that is not ours"),
         };
-        if let Err(why) = result {
-            self.gateway.ignore(why);
+        match result {
+            Ok(()) => self.greeted().await,
+            Err(why) => self.gateway.ignore(why),
         }
         self.client.ack(message.ack).await;
     }
@@ -241,6 +258,9 @@ impl Uplink {
             return Err("a receipt of another version or stream");
         }
         self.session.credit = u64::from(receipt.credit);
+        if let Some(upto) = receipt.telemetry {
+            self.telemetry_answered(upto).await;
+        }
         if let Some(from) = receipt.resend_from {
             let last = self.gateway.journal.view().last_seal;
             if from == 0 || from > last + 1 {
@@ -356,6 +376,8 @@ impl Uplink {
             self.rebirth().await;
         }
         self.session.stuck = false;
+        self.telemetry_tick(now);
+        self.alerts_tick(now).await;
     }
 
     /// Says the birth again, under a fresh nonce: a server takes one with a known nonce for an echo of the broker.

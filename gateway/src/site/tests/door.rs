@@ -142,7 +142,7 @@ fn a_reader_cannot_excuse_a_break_in() {
         };
         assert!(matches!(
             world.site.input(READER, &cbor::encode(&input)),
-            InputOutcome::Ignored("an input that no reader has")
+            InputOutcome::Ignored("an input that only a lock has")
         ));
     }
     assert_eq!(

@@ -160,3 +160,83 @@ fn stale_reads_are_folded_too_and_beats_grow_old_by_themselves() {
     world.beat();
     assert!(world.shows(&text).answer.granted);
 }
+
+#[test]
+fn a_flood_of_a_known_pass_that_lets_nobody_in_is_folded() {
+    let mut world = World::with(|snapshot| snapshot.grants.clear());
+    let (mut recorded, mut folded) = (0, 0);
+    for n in 0..1_000 {
+        let text = world.code(n);
+        let bytes = world.read_bytes(&text);
+        match world.site.read(READER, &bytes) {
+            ReadOutcome::Decided(_) => recorded += 1,
+            ReadOutcome::Folded { answer, release } => {
+                let answer = cbor::decode::<Answer>(&answer, 1024).unwrap();
+                assert!(!answer.granted && release.is_none() && !answer.reasons.is_empty());
+                folded += 1;
+            }
+            _ => panic!(),
+        }
+    }
+    assert_eq!((recorded, folded), (120, 880));
+    // Who leaves is recorded as ever, and let out.
+    let code = world.code(2_000);
+    assert_eq!(
+        world.shows_at(OUT_READER, &code).codes,
+        [EventCode::AccessExitFree]
+    );
+}
+
+#[test]
+fn a_flood_of_inputs_is_folded_and_hides_no_alarm() {
+    let mut world = World::new();
+    world.clock.pass_ms(60_000);
+    let (mut recorded, mut forced) = (0, 0);
+    for n in 0..4_000_u32 {
+        let kind = if n % 2 == 0 {
+            InputKind::DoorOpened
+        } else {
+            InputKind::DoorClosed
+        };
+        world.n += 1;
+        let input = Input {
+            version: VERSION,
+            boot: [3; 8].into(),
+            n: world.n,
+            kind,
+            correlation: None,
+        };
+        if let InputOutcome::Recorded { commit, undo } =
+            world.site.input(LOCK, &cbor::encode(&input))
+        {
+            world.site.input_recorded(&undo);
+            recorded += commit.events.len();
+            let is_forced = |draft: &&Draft| draft.event.code() == Some(EventCode::DoorForcedOpen);
+            forced += commit.events.iter().filter(is_forced).count();
+        }
+        world.clock.pass_ms(5);
+    }
+    assert!(recorded < 600, "{recorded} of 8,000 events recorded");
+    assert!(forced > 100, "{forced}");
+    let entry = world.code(0);
+    world.beat();
+    let done = world.shows(&entry);
+    let correlation = Some(done.answer.correlation);
+    assert_eq!(
+        world.input(InputKind::DoorOpened, correlation),
+        [EventCode::DoorOpened, EventCode::AccessTaken],
+        "an entry is recorded one by one"
+    );
+    let told: Vec<_> = world
+        .site
+        .tick()
+        .into_iter()
+        .map(|draft| draft.event)
+        .collect();
+    let fault = told
+        .iter()
+        .find(|event| event.code() == Some(EventCode::DeviceFault))
+        .unwrap();
+    let body: sekisho_domain::wire::body::LockoutBody = fault.body_as().unwrap();
+    assert!(body.reads > 3_000, "{}", body.reads);
+}
