@@ -4,16 +4,21 @@
 //! are half-open UTC; opening hours are local to the site. Every refusal names its rule, says when it lifts where that can be
 //! known, and offers what would be possible instead.
 
+mod amend;
 mod hours;
+mod usual;
 
 use std::str::FromStr;
 
+pub use amend::{Cancelled, UNDO_MS, extend, release, undo_cancel};
 pub use hours::{OpeningHours, check_opening_hours, check_time_zone};
+pub use usual::{Past, USUAL_DAYS, Usual, usual};
 
 use crate::ids::SeatId;
 use crate::refusal::{Alternative, Code, Refusal};
 use crate::time::{Interval, Timestamp};
-use hours::{Zone, open_blocks};
+use hours::open_blocks;
+pub(crate) use hours::{Zone, require_open};
 
 /// How far ahead a booking may start, ms: schedules reach gateways for as long.
 pub const AHEAD_MAX_MS: i64 = 35 * DAY_MS;
@@ -78,7 +83,7 @@ impl Access {
         until: None,
     };
 
-    fn covers(&self, during: &Interval) -> bool {
+    pub(crate) fn covers(&self, during: &Interval) -> bool {
         self.from <= during.start && self.until.is_none_or(|until| during.end <= until)
     }
 }
@@ -127,13 +132,20 @@ fn rules(
     now: Timestamp,
 ) -> Result<Interval, Refusal> {
     let during = times(request, facts, zone, now)?;
+    standing(&during, facts, zone)?;
+    unclaimed(&during, facts)?;
+    Ok(during)
+}
+
+/// The rules about where and who, whatever else is booked.
+fn standing(during: &Interval, facts: &Facts, zone: &Zone) -> Result<(), Refusal> {
     if !facts.site_open {
         return Err(Code::SiteNotOpen.into());
     }
     if !facts.person_active {
         return Err(Code::PersonSuspended.into());
     }
-    if !facts.access.is_some_and(|access| access.covers(&during)) {
+    if !facts.access.is_some_and(|access| access.covers(during)) {
         let mut refusal = Refusal::new(Code::SiteNotAvailable);
         refusal.lifts_at = facts
             .access
@@ -141,26 +153,18 @@ fn rules(
             .filter(|from| *from > during.start);
         return Err(refusal);
     }
-    let blocks = open_blocks(zone, &facts.opening_hours, &during);
-    if !blocks
-        .iter()
-        .any(|block| block.start <= during.start && during.end <= block.end)
-    {
-        let mut refusal =
-            Refusal::new(Code::OutsideOpeningHours).with("time_zone", &facts.time_zone);
-        refusal.lifts_at = blocks
-            .iter()
-            .map(|block| block.start)
-            .find(|start| *start > during.start);
-        return Err(refusal);
-    }
+    require_open(zone, &facts.time_zone, &facts.opening_hours, during)
+}
+
+/// Whether neither the person nor the seat is taken.
+fn unclaimed(during: &Interval, facts: &Facts) -> Result<(), Refusal> {
     for (taken, code) in [
         (&facts.person_taken, Code::PersonBusy),
         (&facts.seat_taken, Code::SeatTaken),
     ] {
         if let Some(last) = taken
             .iter()
-            .filter(|other| other.overlaps(&during))
+            .filter(|other| other.overlaps(during))
             .max_by_key(|other| other.end)
         {
             let mut refusal = Refusal::new(code);
@@ -168,7 +172,7 @@ fn rules(
             return Err(refusal);
         }
     }
-    Ok(during)
+    Ok(())
 }
 
 /// The rules that look at the times alone.
@@ -365,7 +369,7 @@ impl AllocationState {
             Self::Held => &[Self::Confirmed, Self::Released, Self::Cancelled],
             // Who has left may come back while the seat is theirs.
             Self::Confirmed | Self::Left => &[Self::Present, Self::Released, Self::Cancelled],
-            Self::Present => &[Self::Left, Self::Cancelled],
+            Self::Present => &[Self::Left, Self::Released, Self::Cancelled],
             Self::Released | Self::Cancelled => &[],
         }
     }

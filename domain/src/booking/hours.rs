@@ -1,8 +1,8 @@
 //! Opening hours: weekly local times, expanded to UTC intervals in the site's zone.
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use jiff::{SignedDuration, ToSpan};
 
 use crate::refusal::{Code, Refusal};
 use crate::time::{Interval, Timestamp};
@@ -40,11 +40,33 @@ pub fn check_time_zone(name: &str) -> Result<(), Refusal> {
     Zone::named(name).map(|_| ())
 }
 
+/// Refuses what is not open without a break; says when it opens next.
+pub(crate) fn require_open(
+    zone: &Zone,
+    time_zone: &str,
+    table: &[OpeningHours],
+    during: &Interval,
+) -> Result<(), Refusal> {
+    let blocks = open_blocks(zone, table, during);
+    if blocks
+        .iter()
+        .any(|block| block.start <= during.start && during.end <= block.end)
+    {
+        return Ok(());
+    }
+    let mut refusal = Refusal::new(Code::OutsideOpeningHours).with("time_zone", time_zone);
+    refusal.lifts_at = blocks
+        .iter()
+        .map(|block| block.start)
+        .find(|start| *start > during.start);
+    Err(refusal)
+}
+
 /// A site's time zone, from the database inside the program: the same answer on every machine.
-pub(super) struct Zone(TimeZone);
+pub(crate) struct Zone(TimeZone);
 
 impl Zone {
-    pub(super) fn named(name: &str) -> Result<Self, Refusal> {
+    pub(crate) fn named(name: &str) -> Result<Self, Refusal> {
         let zone = TimeZoneDatabase::bundled().get(name).map(Self);
         zone.map_err(|_| Refusal::new(Code::UnknownTimeZone).with("time_zone", name))
     }
@@ -68,7 +90,7 @@ impl Zone {
         self.step_at_or_before(at.plus_ms(step_ms - 1), step_ms)
     }
 
-    fn local(&self, at: Timestamp) -> Option<DateTime> {
+    pub(super) fn local(&self, at: Timestamp) -> Option<DateTime> {
         Some(
             self.0
                 .to_datetime(jiff::Timestamp::from_millisecond(at.0).ok()?),
@@ -77,10 +99,10 @@ impl Zone {
 
     /// The instant of a local time. A time that a clock change skips is the instant after the gap; one that happens twice is
     /// the first.
-    fn instant(&self, date: Date, minutes: u16) -> Option<Timestamp> {
+    pub(super) fn instant(&self, date: Date, seconds: i64) -> Option<Timestamp> {
         let local = date
             .to_datetime(jiff::civil::Time::midnight())
-            .checked_add(i64::from(minutes).minutes())
+            .checked_add(SignedDuration::from_secs(seconds))
             .ok()?;
         let instant = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
         Some(Timestamp(instant.as_millisecond()))
@@ -103,8 +125,8 @@ pub(super) fn open_blocks(zone: &Zone, table: &[OpeningHours], window: &Interval
         let rows = table.iter().filter(|row| row.weekday == weekday);
         blocks.extend(rows.filter_map(|row| {
             Interval::new(
-                zone.instant(date, row.opens_min)?,
-                zone.instant(date, row.closes_min)?,
+                zone.instant(date, i64::from(row.opens_min) * 60)?,
+                zone.instant(date, i64::from(row.closes_min) * 60)?,
             )
         }));
         let Ok(next) = date.tomorrow() else { break };

@@ -2,24 +2,24 @@
 use super::*;
 use proptest::prelude::*;
 
-const SEAT: SeatId = SeatId([1; 16]);
-const OTHER: SeatId = SeatId([2; 16]);
+pub(super) const SEAT: SeatId = SeatId([1; 16]);
+pub(super) const OTHER: SeatId = SeatId([2; 16]);
 
 fn t(text: &str) -> Timestamp {
     Timestamp::parse_rfc3339(text).unwrap()
 }
 
 /// Thursday 2026-11-19 in Tokyo; see [`facts`].
-fn jst(hhmm: &str) -> Timestamp {
+pub(super) fn jst(hhmm: &str) -> Timestamp {
     t(&format!("2026-11-19T{hhmm}:00+09:00"))
 }
 
-fn span(from: &str, to: &str) -> Interval {
+pub(super) fn span(from: &str, to: &str) -> Interval {
     Interval::new(jst(from), jst(to)).unwrap()
 }
 
 /// Open 09:00–12:00, 12:00–18:00 and 19:00–22:00 on weekdays; times in quarters of an hour.
-fn facts() -> Facts {
+pub(super) fn facts() -> Facts {
     let day = |weekday| {
         [(540, 720), (720, 1080), (1140, 1320)].map(|(opens_min, closes_min)| OpeningHours {
             weekday,

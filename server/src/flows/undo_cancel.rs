@@ -1,0 +1,86 @@
+//! Takes a cancellation back, for a minute and for who cancelled.
+//!
+//! A pass that ended with the booking stays ended: gateways never see a revocation lifted. The phone asks for a new one.
+
+use sekisho_domain::authority::Action;
+use sekisho_domain::booking::{self, Request};
+use sekisho_domain::ids::BookingId;
+use sekisho_domain::refusal::{Code, Refusal};
+use sekisho_domain::wire::code::EventCode;
+
+use super::book_seat::{facts, overlap};
+use super::cancel_booking::tell;
+use super::change::{Change, change};
+use super::{Actor, FlowError, authority};
+use crate::app::App;
+use crate::store::bookings::{self, Booking};
+use crate::store::{Scope, allocations, locks, seats, sites};
+
+/// Restores a booking that the actor cancelled less than [`booking::UNDO_MS`] ago. Refused with `not_found`, `not_allowed`,
+/// `booking_not_cancelled`, `booking_ended`, `undo_too_late`, or with the codes of [`sekisho_domain::booking::book`] where the
+/// seat or the person was booked meanwhile.
+pub async fn undo_cancel(app: &App, actor: &Actor, id: BookingId) -> Result<Booking, FlowError> {
+    change(app, actor, EventCode::BookingRefused, |change| {
+        Box::pin(attempt(app, actor, id, change))
+    })
+    .await
+}
+
+async fn attempt(
+    app: &App,
+    actor: &Actor,
+    id: BookingId,
+    change: &mut Change<'_>,
+) -> Result<Booking, FlowError> {
+    let found = bookings::get(&mut change.tx, actor.scope(), id)
+        .await?
+        .ok_or(Code::NotFound)?;
+    change.about = Some(found.site);
+    authority::require(
+        actor,
+        Action::WriteBooking,
+        &authority::to_booking(actor, &found),
+    )?;
+
+    locks::lock_all(&mut change.tx, &[found.person], &[found.seat]).await?;
+    let mut booking = bookings::get(&mut change.tx, actor.scope(), id)
+        .await?
+        .ok_or(Code::NotFound)?;
+    let site = sites::get(&mut change.tx, Scope::System, booking.site)
+        .await?
+        .ok_or(Code::NotFound)?;
+    let seat = seats::get(&mut change.tx, Scope::System, booking.seat)
+        .await?
+        .ok_or(Code::NotFound)?;
+    let scope = Scope::Organisation(booking.operator);
+    let cancelled = allocations::cancelled(&mut change.tx, scope, booking.allocation).await?;
+    if cancelled
+        .as_ref()
+        .is_some_and(|(_, by)| *by != actor.text())
+    {
+        return Err(Refusal::new(Code::NotAllowed)
+            .with("action", "undo_cancel")
+            .into());
+    }
+    let request = Request {
+        seat: booking.seat,
+        start: booking.during.start,
+        end: booking.during.end,
+    };
+    let facts = facts(&mut change.tx, &request, &site, &seat, booking.person).await?;
+    let state = booking::undo_cancel(
+        &booking.allocation(),
+        cancelled.as_ref().map(|(how, _)| how),
+        &facts,
+        app.now(),
+    )?;
+
+    allocations::restore(&mut change.tx, scope, booking.allocation, state)
+        .await
+        .map_err(overlap)?;
+    booking.state = state;
+    booking.version += 1;
+    tell(app, actor, &booking, EventCode::BookingRestored, change).await?;
+    change.facts(booking.site).await?;
+    Ok(booking)
+}
