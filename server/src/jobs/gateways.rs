@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::flows::FlowError;
 use crate::flows::publish_snapshot::publish_snapshot;
 use crate::flows::tell_gateway::{send_command, send_freshness, send_revocation, send_snapshot};
+use crate::store::gateways::GatewayState;
 use crate::store::{self, Scope};
 use crate::uplink::Session;
 
@@ -94,6 +95,11 @@ impl Job {
             return Ok(());
         };
         drop(tx);
+        if gateway.state != GatewayState::Enrolled {
+            // Revoked by another process: from now on it is told nothing.
+            self.app.uplink.set_session(id, None);
+            return Ok(());
+        }
         let now = self.app.clock.mono_ms();
         let told = self.told.entry(id).or_default();
         if newest > gateway.revocation_epoch && due(told.revocation, newest, now) {

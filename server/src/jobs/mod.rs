@@ -1,10 +1,12 @@
 //! What runs by itself. Each job is a loop; the flows behind it guard the database against a second server.
 //! Several servers at once are not proved: what a gateway was last proved is kept by each of them for itself.
 
+pub mod bundles;
 pub mod crl;
 pub mod gateways;
 pub mod outbox;
 pub mod sequencer;
+pub mod streams;
 pub mod tiles;
 
 use std::sync::Arc;
@@ -20,4 +22,6 @@ pub fn start(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(tiles::run(Arc::clone(app), stop.clone()));
     tasks.spawn(gateways::run(Arc::clone(app), stop.clone()));
     tasks.spawn(outbox::run(Arc::clone(app), stop.clone()));
+    tasks.spawn(streams::run(Arc::clone(app), stop.clone()));
+    tasks.spawn(bundles::run(Arc::clone(app), stop.clone()));
 }
