@@ -45,8 +45,8 @@ checks! {
         "すべての封印は、台帳に登録された鍵で裏付けられています(登録は台帳の鍵が保証します)。";
     V10 "Seals and events of each stream are numbered without gap, and each seal names the one before."
         "系列ごとに封印と記録の番号は連続し、各封印は直前の封印を指しています。";
-    V13 "The server and every enrolled gateway closed the export with a cut."
-        "サーバーと登録済みのすべてのゲートウェイが、書き出しの区切りを記録しています。";
+    V13 "The server and every gateway that is enrolled and not revoked closed the export with a cut."
+        "サーバーと、登録済みで失効していないすべてのゲートウェイが、書き出しの区切りを記録しています。";
     V15 "Every seal belongs to the site that the log is named after."
         "すべての封印は、台帳の名前が示す施設のものです。";
     V18 "Every opening in the bundle belongs to a digest in the log (erasures are not checked in this version)."

@@ -10,7 +10,7 @@ use crate::check::Check;
 use crate::head::Head;
 use crate::leaves::Walked;
 use crate::problem::Problem;
-use crate::registry::Registry;
+use crate::registry::{Registry, Revoked};
 use crate::report::{Notes, Place};
 use crate::seals::Seals;
 use crate::stream::Stream;
@@ -126,6 +126,11 @@ pub(crate) fn check_cuts(
     let mut up_to = Some(Timestamp(i64::MAX));
     for sealer in std::iter::once(GatewayId::NIL).chain(registry.gateways()) {
         notes.made(Check::V13, 1);
+        check_left(seals, registry, sealer, nonce, notes);
+        if let Some(revoked) = registry.revoked(sealer) {
+            check_end(seals, registry, sealer, revoked, notes);
+            continue;
+        }
         let stream = if sealer == GatewayId::NIL {
             service
         } else {
@@ -136,10 +141,16 @@ pub(crate) fn check_cuts(
             .filter(|cut| Some(cut.nonce) == nonce);
         if let Some(cut) = cut {
             up_to = up_to.map(|at| at.min(cut.at));
+        } else if sealer == GatewayId::NIL && seals.is_closed() && !asked {
+            // Its closing record ends the server's own stream.
+            let last = stream.and_then(|stream| stream.last_at);
+            up_to = up_to.zip(last).map(|(up_to, last)| up_to.min(last));
         } else {
             up_to = None;
             let problem = if asked {
                 Problem::NonceAbsent
+            } else if seals.is_closed() {
+                Problem::ClosedUncut
             } else {
                 Problem::CutMissing
             };
@@ -154,6 +165,72 @@ pub(crate) fn check_cuts(
         }
     }
     up_to
+}
+
+/// V13: a gateway that begins a new stream has lost the file of the one before, and with it all that it never sent. The
+/// cut of this very export, as the last event of the older stream, shows that nothing was lost.
+fn check_left(
+    seals: &Seals<'_>,
+    registry: &Registry,
+    gateway: GatewayId,
+    nonce: Option<[u8; 16]>,
+    notes: &mut Notes,
+) {
+    let own = seals.streams.iter().filter(|(key, _)| key.0 == gateway);
+    let mut own: Vec<_> = own.map(|(key, stream)| (key.1, stream)).collect();
+    own.sort_by_key(|(_, stream)| stream.first_leaf);
+    let place = |stream, at| Place {
+        gateway: Some(gateway),
+        stream: Some(stream),
+        at,
+        ..Place::default()
+    };
+    // Its first stream here is a new one, although it had others in the log before.
+    let began = own.first().map(|(id, _)| *id);
+    let mut before = registry.streams_before(gateway);
+    if let Some(last) = before.next()
+        && began.is_some_and(|id| id != last.stream && before.all(|end| end.stream != id))
+    {
+        notes.problem(Problem::StreamLeft, place(last.stream, None));
+    }
+    own.pop();
+    for (id, stream) in own {
+        let ended = stream
+            .cut
+            .is_some_and(|cut| Some(cut.nonce) == nonce && cut.seq + 1 == stream.next_seq);
+        if !ended {
+            notes.problem(Problem::StreamLeft, place(id, stream.last_at));
+        }
+    }
+}
+
+/// V13, for a gateway that was revoked: nobody can ask it for a cut. Its streams end where the server knew them to.
+fn check_end(
+    seals: &Seals<'_>,
+    registry: &Registry,
+    gateway: GatewayId,
+    revoked: Revoked,
+    notes: &mut Notes,
+) {
+    let stream = last_stream(seals, gateway);
+    let place = Place {
+        gateway: Some(gateway),
+        stream: revoked.last.map(|last| last.stream),
+        seal_no: revoked.last.map(|last| last.seal_no),
+        at: stream.and_then(|stream| stream.last_at),
+        ..Place::default()
+    };
+    let is_short = revoked.last.is_some_and(|last| {
+        let ended = seals.streams.get(&(gateway, last.stream));
+        // A stream that ended in the log before has no seal here.
+        ended.map_or(!registry.may_continue(gateway), |stream| {
+            stream.next_no <= last.seal_no
+        })
+    });
+    if is_short {
+        notes.problem(Problem::RevokedShort, place.clone());
+    }
+    notes.problem(Problem::GatewayRevoked, place);
 }
 
 /// The stream that a gateway began last: the one that a cut must close.

@@ -8,14 +8,16 @@ use serde::Serialize;
 use sekisho_domain::access::{Form, Reason};
 use sekisho_domain::evidence::seal::Seal;
 use sekisho_domain::ids::{Correlation, DeviceId, DoorId, GatewayId, StreamId, ZoneId};
-use sekisho_domain::time::Timestamp;
-use sekisho_domain::wire::body::{DecisionBody, GatewayEnrolled, LogCut};
+use sekisho_domain::time::{ClockState, Timestamp};
+use sekisho_domain::wire::body::{
+    DecisionBody, GatewayEnrolled, GatewayRevoked, LogCut, RevokedApplied,
+};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 
 use crate::openings::Openings;
 use crate::problem::Problem;
-use crate::registry::{Registry, may_record};
+use crate::registry::{Enrolment, Registry, WeakKey, may_record};
 use crate::report::{Counts, Notes, Place, rfc3339};
 use crate::stream::{Cut, Stream};
 
@@ -27,6 +29,19 @@ pub struct Observed {
     /// When, by the sealer's clock.
     #[serde(serialize_with = "rfc3339")]
     pub at: Option<Timestamp>,
+    /// The same, ms since 1970.
+    pub at_ms: i64,
+    /// How far the sealer says that its clock may be wrong, ms.
+    pub err_ms: u32,
+    /// What the sealer thinks of its clock.
+    pub clock: ClockState,
+    /// Snapshot in force; absent at the server and before the first.
+    pub snapshot: Option<u64>,
+    /// How old the sealer's knowledge was, s; absent at the server.
+    pub stale_s: Option<u32>,
+    /// For `credential.revoked_applied`: the number of the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list: Option<u64>,
     /// Who sealed it; nil for the server.
     pub gateway: GatewayId,
     /// Stream of the sealer.
@@ -115,6 +130,7 @@ impl<'o> Events<'o> {
             };
             *self.by_code.entry(event.code).or_default() += 1;
             stream.last_at = Some(event.at.wall);
+            stream.closed = event.code() == Some(EventCode::LogClosed);
             event
                 .commitments()
                 .for_each(|digest| self.openings.seen(&digest));
@@ -131,6 +147,9 @@ impl<'o> Events<'o> {
                     }
                     if code == EventCode::GatewayEnrolled && seal.gateway == GatewayId::NIL {
                         enrol(&event, registry.as_deref_mut(), notes, place);
+                    }
+                    if code == EventCode::GatewayRevoked && seal.gateway == GatewayId::NIL {
+                        revoke(&event, registry.as_deref_mut(), notes, place);
                     }
                     let last = seal.next_seq() == seq.saturating_add(1);
                     if code == EventCode::LogCut && last {
@@ -228,9 +247,17 @@ impl<'o> Events<'o> {
             *self.denied.entry(first).or_default() += 1;
         }
         let decision = decision.and_then(Result::ok);
+        let applied = (event.code() == Some(EventCode::CredentialRevokedApplied))
+            .then(|| event.body_as::<RevokedApplied>());
         (self.observe)(&Observed {
             code: name_of(event.code),
             at: Some(event.at.wall),
+            at_ms: event.at.wall.0,
+            err_ms: event.at.err_ms,
+            clock: event.at.clock,
+            snapshot: event.snapshot_epoch,
+            stale_s: event.stale_s,
+            list: applied.and_then(Result::ok).map(|body| body.epoch),
             gateway: seal.gateway,
             stream: seal.stream,
             seq,
@@ -257,8 +284,31 @@ fn enrol(
         notes.problem(Problem::EventMalformed, place());
         return;
     };
-    if registry.is_some_and(|registry| registry.enrol(&enrolled).is_err()) {
-        notes.problem(Problem::RegistryBad, place());
+    match registry.map(|registry| registry.enrol(&enrolled)) {
+        Some(Err(WeakKey)) => notes.problem(Problem::RegistryBad, place()),
+        Some(Ok(Enrolment::FurtherKey)) => {
+            let place = Place {
+                gateway: Some(enrolled.gateway),
+                ..place().detail(format!("key {:?}", enrolled.seal_key.id()))
+            };
+            notes.problem(Problem::KeyAdded, place);
+        }
+        Some(Ok(Enrolment::New | Enrolment::Again)) | None => {}
+    }
+}
+
+fn revoke(
+    event: &Event,
+    registry: Option<&mut Registry>,
+    notes: &mut Notes,
+    place: impl Fn() -> Place,
+) {
+    let Ok(revoked) = event.body_as::<GatewayRevoked>() else {
+        notes.problem(Problem::EventMalformed, place());
+        return;
+    };
+    if let Some(registry) = registry {
+        registry.revoke(&revoked);
     }
 }
 

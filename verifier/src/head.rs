@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use sekisho_domain::crypto::VerifyingKey;
 use sekisho_domain::evidence::bundle::Part;
 use sekisho_domain::evidence::checkpoint::{Checkpoint, NoteError};
-use sekisho_domain::evidence::trust::{TrustError, TrustPolicy};
+use sekisho_domain::evidence::trust::{TrustError, TrustPolicy, Witnessed};
 
 use crate::check::Check;
 use crate::package::Package;
@@ -18,6 +18,8 @@ pub(crate) struct Head {
     pub(crate) checkpoint: Checkpoint,
     /// Keys of logs of this name in the trust file.
     pub(crate) keys: Vec<VerifyingKey>,
+    /// Witnesses of the trust file that cosigned it.
+    pub(crate) witnessed: Vec<Witnessed>,
 }
 
 /// V02. `None` when there is no head to compare anything with.
@@ -32,11 +34,11 @@ pub(crate) fn end<R: Read + Seek>(
         notes.problem(Problem::HeadMissing, place);
         return None;
     };
-    let checkpoint = match trust.open(&note) {
-        Ok(checkpoint) => Some(checkpoint),
+    let (checkpoint, witnessed) = match trust.open_witnessed(&note) {
+        Ok(believed) => Some(believed),
         Err(why) => {
             notes.problem(problem_of(&why), place.detail(why.to_string()));
-            unverified(&note)
+            unverified(&note).map(|checkpoint| (checkpoint, Vec::new()))
         }
     }?;
     let same = |name: &str| name == checkpoint.origin.as_str();
@@ -45,7 +47,11 @@ pub(crate) fn end<R: Read + Seek>(
         .iter()
         .filter(|log| same(log.vkey.name().as_str()));
     let keys = logs.filter_map(|log| log.vkey.verifying()).collect();
-    Some(Head { checkpoint, keys })
+    Some(Head {
+        checkpoint,
+        keys,
+        witnessed,
+    })
 }
 
 /// The head at the start of the period, when the bundle has one that is believed.

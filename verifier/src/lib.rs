@@ -110,6 +110,7 @@ pub fn verify<R: Read + Seek>(
         size: Some(checkpoint.size),
         root: Some(checkpoint.root),
         up_to,
+        witnessed: claims.head.witnessed.clone(),
         events: counts.events,
         counts,
         streams,

@@ -27,6 +27,9 @@ macro_rules! problems {
         }
 
         impl Problem {
+            /// Every kind, in the order of the checks.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
             /// The stable name.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
@@ -75,7 +78,7 @@ problems! {
     HeadSigner "head_signer" V02 Fail "The head is not signed by a log of the trust file." "確定点が、信頼ファイルにある台帳の鍵で署名されていません。";
     HeadSignature "head_signature" V02 Fail "The signature of a known log key is wrong: the head was altered." "既知の台帳の鍵による署名が正しくありません。確定点が改変されています。";
     HeadAlgorithm "head_algorithm" V02 Cannot "The head is signed with an algorithm that this version cannot verify." "この版で検証できない方式で署名されています。";
-    HeadQuorum "head_quorum" V02 Cannot "The trust file asks for witnesses, which this version does not verify." "信頼ファイルが立会人を求めていますが、この版では検証できません。";
+    HeadQuorum "head_quorum" V02 Cannot "The head is not cosigned by the witnesses that the trust file asks for, as far as this version can verify." "信頼ファイルが求める立会人の署名が、この版で検証できる限り、確定点に揃っていません。";
     Incomplete "incomplete" V03 Fail "Records are missing: an entry file of the log is not in the bundle." "記録が欠けています。台帳の記録ファイルが証跡一式にありません。";
     EntriesMalformed "entries_malformed" V03 Fail "The lengths in an entry file do not add up." "記録ファイルの長さの値が合いません。";
     TileMissing "tile_missing" V03 Fail "A tile of hashes is missing." "ハッシュのタイルがありません。";
@@ -86,6 +89,7 @@ problems! {
     StartDiffers "start_differs" V04 Fail "The log does not continue the head of the period before: the past was rewritten." "台帳が前の期間の確定点に続いていません。過去が書き換えられています。";
     StartLater "start_later" V04 Finding "The head of the period before is later than the one that the opening names: verify the bundle of that period, too." "前の期間の確定点が、開設の記録にあるものより後です。前の期間の証跡一式も検証してください。";
     Restored "restored" V04 Finding "The server was restored from an older backup and opened this log in place of one that others had seen further: records of the server between the two heads are lost." "サーバーが古いバックアップから復元され、より先まで確認されていた台帳に代えてこの台帳が開かれました。その間のサーバーの記録は失われています。";
+    AfterClosing "after_closing" V04 Finding "Records stand behind the one that closed the log." "台帳を閉じた記録の後に、さらに記録があります。";
     NotOpened "not_opened" V04 Fail "The first record is not the opening of this log by the server." "最初の記録が、サーバーによるこの台帳の開設ではありません。";
     OpenedTwice "opened_twice" V04 Fail "The log is opened a second time inside itself." "台帳の途中に二度目の開設の記録があります。";
     SealMalformed "seal_malformed" V08 Fail "A record is not a seal in its one spelling." "正しい表記の封印ではない記録があります。";
@@ -96,6 +100,8 @@ problems! {
     RegistryBad "registry_bad" V09 Fail "The keys in the first record cannot be read, or an enrolled key is unusable." "最初の記録にある鍵を読み取れないか、登録された鍵が使えないものです。";
     LogKeyDiffers "log_key_differs" V09 Fail "The site's keyring names another log key than the trust file." "施設の鍵束にある台帳の鍵が、信頼ファイルと違います。";
     SealKey "seal_key" V09 Fail "A seal is signed by a key that was not enrolled for its sealer." "登録されていない鍵で署名された封印があります。";
+    KeyAdded "key_added" V09 Finding "A gateway that was enrolled already was given a further key: whoever holds either may seal in its name." "登録済みのゲートウェイに別の鍵が追加されています。どちらの鍵の持ち主も、その名で封印できます。";
+    SealAfterRevocation "seal_after_revocation" V09 Finding "A gateway sealed after it was revoked: whoever has its key may have made this." "失効後のゲートウェイの封印があります。鍵を入手した者が作った可能性があります。";
     SealSignature "seal_signature" V09 Fail "The signature of a seal is wrong: it is forged or altered." "封印の署名が正しくありません。偽造または改変されています。";
     EventForeign "event_foreign" V09 Fail "A sealer recorded an event that only another may record." "記録する立場にない者が封印した記録があります。";
     SealGap "seal_gap" V10 Fail "Seals of a stream are missing, doubled or out of order." "系列の封印が欠けているか、重複しているか、順序が違います。";
@@ -103,6 +109,10 @@ problems! {
     ChainBroken "chain_broken" V10 Fail "A seal does not name the seal before it." "封印が直前の封印を指していません。";
     StreamStart "stream_start" V10 Fail "A stream does not begin with its first seal." "系列が最初の封印から始まっていません。";
     ServiceStream "service_stream" V10 Fail "The server sealed under another stream than the log was opened with." "サーバーの封印が、台帳開設時と別の系列にあります。";
+    GatewayRevoked "gateway_revoked" V13 Finding "A gateway was revoked: what it recorded after its last seal here is unproven, and nobody can ask it any more." "失効したゲートウェイがあります。最後の封印より後の記録は証明されておらず、問い合わせることもできません。";
+    RevokedShort "revoked_short" V13 Finding "The log lacks seals of a revoked gateway that the server had when it revoked it." "失効時にサーバーが受け取っていたゲートウェイの封印が、台帳にありません。";
+    StreamLeft "stream_left" V13 Finding "A gateway began a new stream and left an older one without an end: what it recorded there after the last seal shown is unproven." "ゲートウェイが新しい系列を始め、前の系列を終わりの記録なしに残しています。表示の封印より後にその系列で記録されたものは証明されていません。";
+    ClosedUncut "closed_uncut" V13 Finding "The log was closed without a cut of this gateway: verify the bundle of the log after it, too, in which its stream goes on." "このゲートウェイの区切りがないまま台帳が閉じられています。系列が続く次の台帳の証跡一式も検証してください。";
     NonceAbsent "nonce_absent" V13 Fail "The nonce was not answered in the log: the end may be missing, or the export is older than the question." "乱数への応答が台帳にありません。末尾が欠けているか、質問より前の書き出しです。";
     CutMissing "cut_missing" V13 Finding "There is no cut for this export: completeness is unproven since the time shown." "この書き出しの区切りがありません。表示の時刻以降の完全性は証明されていません。";
     OriginForm "origin_form" V15 Fail "The name of the log does not name a site." "台帳の名前から施設を特定できません。";

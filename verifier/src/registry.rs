@@ -1,12 +1,14 @@
 //! Which key may seal, and what. Trust begins in leaf 0 (`log.opened`), which the log key vouches for, and grows only by
-//! `gateway.enrolled` in the server's own stream. Nothing else in a bundle names a key.
+//! `gateway.enrolled` in the server's own stream. Nothing else in a bundle names a key. `gateway.revoked` ends it.
 
 use std::collections::BTreeMap;
 
 use sekisho_domain::crypto::{KeyId, Unverified, VerifyingKey};
 use sekisho_domain::evidence::seal::Seal;
 use sekisho_domain::ids::{GatewayId, SiteId, StreamId};
-use sekisho_domain::wire::body::{GatewayEnrolled, LogOpened, PreviousLog};
+use sekisho_domain::wire::body::{
+    GatewayEnrolled, GatewayRevoked, LogOpened, PreviousLog, StreamEnded, StreamHead,
+};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::keyring::{KEYRING_MAX, Keyring, Purpose};
@@ -26,6 +28,8 @@ pub(crate) struct Registry {
     pub(crate) service_stream: StreamId,
     /// Key of this log as the site's keyring names it, if it does.
     pub(crate) log_key: Option<VerifyingKey>,
+    /// Where streams ended in the log before; `None` where leaf 0 does not say.
+    ends: Option<BTreeMap<(GatewayId, StreamId), StreamEnded>>,
     service: Vec<VerifyingKey>,
     gateways: BTreeMap<GatewayId, Gateway>,
 }
@@ -34,6 +38,14 @@ struct Gateway {
     keys: Vec<VerifyingKey>,
     /// Was there when the log was opened: its stream may have begun in the log before.
     from_the_start: bool,
+    revoked: Option<Revoked>,
+}
+
+/// How a gateway ended.
+#[derive(Clone, Copy)]
+pub(crate) struct Revoked {
+    /// The last seal that the server had of it.
+    pub(crate) last: Option<StreamHead>,
 }
 
 impl Registry {
@@ -62,22 +74,40 @@ impl Registry {
             previous: opened.previous,
             seen: opened.seen,
             service_stream: opened.service_stream,
+            ends: opened.ends.map(|ends| {
+                let of = |end: &StreamEnded| (end.gateway, end.stream);
+                ends.into_iter().map(|end| (of(&end), end)).collect()
+            }),
             gateways: BTreeMap::new(),
         };
         if registry.service.is_empty() || registry.service.iter().any(VerifyingKey::is_weak) {
             return Err(BadOpening::Keys);
         }
         for gateway in &opened.gateways {
-            registry
-                .add(gateway, true)
-                .map_err(|WeakKey| BadOpening::Keys)?;
+            if !matches!(registry.add(gateway, true), Ok(Enrolment::New)) {
+                return Err(BadOpening::Keys);
+            }
         }
         Ok(registry)
     }
 
     /// Takes up a gateway that the server enrolled later, or a further key of one.
-    pub(crate) fn enrol(&mut self, enrolled: &GatewayEnrolled) -> Result<(), WeakKey> {
+    pub(crate) fn enrol(&mut self, enrolled: &GatewayEnrolled) -> Result<Enrolment, WeakKey> {
         self.add(enrolled, false)
+    }
+
+    /// Ends a gateway; the first end counts. One that was added and never enrolled has nothing to end.
+    pub(crate) fn revoke(&mut self, revoked: &GatewayRevoked) {
+        if let Some(gateway) = self.gateways.get_mut(&revoked.gateway) {
+            gateway
+                .revoked
+                .get_or_insert(Revoked { last: revoked.last });
+        }
+    }
+
+    /// How this gateway ended, if it did so far.
+    pub(crate) fn revoked(&self, gateway: GatewayId) -> Option<Revoked> {
+        self.gateways.get(&gateway)?.revoked
     }
 
     /// The key that `gateway` (nil: the server) may have signed with under this name.
@@ -95,6 +125,22 @@ impl Registry {
         gateway == GatewayId::NIL || self.gateways.contains_key(&gateway)
     }
 
+    /// Where a stream ended in the log before. `Err` where leaf 0 does not say where streams ended.
+    pub(crate) fn end_before(
+        &self,
+        gateway: GatewayId,
+        stream: StreamId,
+    ) -> Result<Option<StreamEnded>, NotSaid> {
+        let ends = self.ends.as_ref().ok_or(NotSaid)?;
+        Ok(ends.get(&(gateway, stream)).copied())
+    }
+
+    /// The streams of a gateway that ended in the log before.
+    pub(crate) fn streams_before(&self, gateway: GatewayId) -> impl Iterator<Item = &StreamEnded> {
+        let ends = self.ends.iter().flat_map(BTreeMap::values);
+        ends.filter(move |end| end.gateway == gateway)
+    }
+
     /// Whether a stream of this gateway may have begun before this log did.
     pub(crate) fn may_continue(&self, gateway: GatewayId) -> bool {
         self.previous.is_some()
@@ -109,18 +155,31 @@ impl Registry {
         self.gateways.keys().copied()
     }
 
-    fn add(&mut self, enrolled: &GatewayEnrolled, from_the_start: bool) -> Result<(), WeakKey> {
+    fn add(
+        &mut self,
+        enrolled: &GatewayEnrolled,
+        from_the_start: bool,
+    ) -> Result<Enrolment, WeakKey> {
         if enrolled.seal_key.is_weak() || enrolled.gateway == GatewayId::NIL {
             return Err(WeakKey);
         }
         let gateway = self.gateways.entry(enrolled.gateway).or_insert(Gateway {
             keys: Vec::new(),
             from_the_start,
+            revoked: None,
         });
-        if !gateway.keys.contains(&enrolled.seal_key) {
+        let is_first = gateway.keys.is_empty();
+        let is_further = !is_first && !gateway.keys.contains(&enrolled.seal_key);
+        if is_first || is_further {
             gateway.keys.push(enrolled.seal_key);
         }
-        Ok(())
+        Ok(if is_further {
+            Enrolment::FurtherKey
+        } else if is_first {
+            Enrolment::New
+        } else {
+            Enrolment::Again
+        })
     }
 }
 
@@ -131,6 +190,20 @@ pub(crate) enum BadOpening {
     /// It is, but its keys are unusable.
     Keys,
 }
+
+/// What an enrolment changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enrolment {
+    /// A gateway that was not known.
+    New,
+    /// Nothing: the same gateway with the same key.
+    Again,
+    /// A known gateway may seal with one more key.
+    FurtherKey,
+}
+
+/// Leaf 0 does not name the ends of streams.
+pub(crate) struct NotSaid;
 
 /// A key for which anybody can make signatures, or an enrolment of nobody.
 pub(crate) struct WeakKey;

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use sekisho_domain::crypto::Digest;
 use sekisho_domain::evidence::bundle::Part;
+use sekisho_domain::evidence::trust::Witnessed;
 use sekisho_domain::ids::{GatewayId, SiteId, StreamId};
 use sekisho_domain::time::Timestamp;
 
@@ -91,6 +92,8 @@ pub struct Report {
     /// The log is shown to be complete up to here: the earliest of the cuts. Absent when a cut is missing.
     #[serde(serialize_with = "rfc3339")]
     pub up_to: Option<Timestamp>,
+    /// Witnesses of the trust file that cosigned the head, with their times, earliest first.
+    pub witnessed: Vec<Witnessed>,
     /// Events in the log.
     pub events: u64,
     /// The checks, in order.
@@ -326,6 +329,7 @@ impl Report {
             size: None,
             root: None,
             up_to: None,
+            witnessed: Vec::new(),
             events: 0,
             checks,
             counts: Counts::default(),

@@ -65,6 +65,9 @@ impl<'o> Seals<'o> {
         if leaf.index == 0 {
             self.open(&seal, &place, notes);
         }
+        if self.is_closed() {
+            notes.problem(Problem::AfterClosing, place.clone());
+        }
         self.check_site(&seal, &place, notes);
         let linked = self.check_chain(leaf, &seal, &place, notes);
         let of = (seal.gateway, seal.stream);
@@ -88,6 +91,13 @@ impl<'o> Seals<'o> {
         for held in held {
             self.verify(&held, notes);
         }
+    }
+
+    /// Whether the server's last event so far closed the log.
+    pub(crate) fn is_closed(&self) -> bool {
+        let stream = self.registry.as_ref().map(|it| it.service_stream);
+        let service = stream.and_then(|stream| self.streams.get(&(GatewayId::NIL, stream)));
+        service.is_some_and(|service| service.closed)
     }
 
     /// The lines of the report, in the order of the first leaves.
@@ -136,6 +146,14 @@ impl<'o> Seals<'o> {
         {
             notes.problem(Problem::UnknownGateway, place.clone());
         }
+        let ended = self.registry.as_ref();
+        if let Some(revoked) = ended.and_then(|registry| registry.revoked(seal.gateway))
+            && revoked
+                .last
+                .is_none_or(|last| last.stream != seal.stream || last.seal_no < seal.seal_no)
+        {
+            notes.problem(Problem::SealAfterRevocation, place.clone());
+        }
     }
 
     /// V10. Whether the seal names the one before it in its stream (or there is none before it).
@@ -147,10 +165,6 @@ impl<'o> Seals<'o> {
         notes: &mut Notes,
     ) -> bool {
         notes.made(Check::V10, 1);
-        let continues = self
-            .registry
-            .as_ref()
-            .is_none_or(|registry| registry.may_continue(seal.gateway));
         let after_unreadable = self.unreadable.contains(&seal.prev_seal_hash);
         let known = self.streams.get_mut(&(seal.gateway, seal.stream));
         let Some(stream) = known else {
@@ -161,13 +175,12 @@ impl<'o> Seals<'o> {
             if service.is_some_and(|registry| registry.service_stream != seal.stream) {
                 notes.problem(Problem::ServiceStream, place.clone());
             }
-            let first =
-                seal.seal_no == 1 && seal.first_seq == 1 && seal.prev_seal_hash == Digest::ZERO;
-            let carried = seal.seal_no > 1
-                && seal.prev_seal_hash != Digest::ZERO
-                && (continues || after_unreadable);
-            if !first && !carried {
-                notes.problem(Problem::StreamStart, place.clone());
+            if !after_unreadable && let Some((problem, detail)) = self.wrong_start(seal) {
+                let place = Place {
+                    detail,
+                    ..place.clone()
+                };
+                notes.problem(problem, place);
             }
             self.streams.insert(
                 (seal.gateway, seal.stream),
@@ -193,6 +206,37 @@ impl<'o> Seals<'o> {
             notes.problem(Problem::ChainBroken, place.clone());
         }
         linked
+    }
+
+    /// What is wrong with the first seal of a stream in this log: it begins, or goes on exactly where leaf 0 says that it
+    /// ended in the log before. An older leaf 0 does not say where: then it goes on anywhere.
+    fn wrong_start(&self, seal: &Seal) -> Option<(Problem, Option<String>)> {
+        let first = seal.seal_no == 1 && seal.first_seq == 1 && seal.prev_seal_hash == Digest::ZERO;
+        let registry = self.registry.as_ref();
+        let before = registry.map(|it| it.end_before(seal.gateway, seal.stream));
+        let Some(Ok(before)) = before else {
+            let may_continue = registry.is_none_or(|it| it.may_continue(seal.gateway));
+            let carried = seal.seal_no > 1 && seal.prev_seal_hash != Digest::ZERO;
+            let sound = first || (may_continue && carried);
+            return (!sound).then_some((Problem::StreamStart, None));
+        };
+        let Some(end) = before else {
+            return (!first).then_some((Problem::StreamStart, None));
+        };
+        let expected = format!(
+            "ended with seal {} and event {} in the log before",
+            end.seal_no, end.seq
+        );
+        let problem = if end.seal_no.checked_add(1) != Some(seal.seal_no) {
+            Problem::SealGap
+        } else if end.hash != seal.prev_seal_hash {
+            Problem::ChainBroken
+        } else if end.seq.checked_add(1) != Some(seal.first_seq) {
+            Problem::EventGap
+        } else {
+            return None;
+        };
+        Some((problem, Some(expected)))
     }
 
     /// V09: checks this signature now, or keeps the seal until a later one vouches for it.

@@ -21,6 +21,8 @@ pub(crate) struct Stream {
     pub(crate) events: u64,
     pub(crate) last_at: Option<Timestamp>,
     pub(crate) cut: Option<Cut>,
+    /// Its last event closed the log.
+    pub(crate) closed: bool,
     /// Its last seal, as long as no other vouches for it.
     pub(crate) held: Option<Held>,
     kid: Option<KeyId>,
@@ -58,6 +60,7 @@ impl Stream {
             events: 0,
             last_at: None,
             cut: None,
+            closed: false,
             held: None,
             kid: None,
             day: 0,

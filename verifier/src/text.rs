@@ -105,6 +105,12 @@ fn log(out: &mut String, report: &Report, lang: Lang) {
     if let Some(root) = report.root {
         row(out, lang.pick("根", "Root"), &root.hex());
     }
+    for witness in report.witnessed.iter().take(LINES_MAX) {
+        let at = i64::try_from(witness.time_s).unwrap_or(i64::MAX);
+        let at = Timestamp(at.saturating_mul(1000)).rfc3339();
+        let line = format!("{at}  {}", witness.name.escape_debug());
+        row(out, lang.pick("立会人", "Witness"), &line);
+    }
     let counts = &report.counts;
     for (ja, en, count) in [
         ("封印", "Seals", counts.seals),

@@ -163,6 +163,7 @@ impl World {
             devices: Vec::new(),
             service_stream: self.service.stream,
             seen: None,
+            ends: None,
         }
     }
 
@@ -331,6 +332,7 @@ fn refusal(reasons: &[Reason]) -> DecisionBody {
         replayed: true,
         grants: Vec::new(),
         audit_available: true,
+        escort: None,
     };
     let reasons = reasons.iter().map(|reason| *reason as u8).collect();
     DecisionBody {

@@ -110,7 +110,7 @@ fn a_day_and_a_new_key_each_get_a_signature_checked() {
     world.serve(&[event]);
     world.cut(NONCE);
     let report = check(&world.bundle(), &world.trust(), &Options::default());
-    assert_eq!(report.verdict, Verdict::Pass, "{report:#?}");
+    assert_found(&report, "V09", "key_added", Status::Finding);
     assert!(
         report.signatures_checked >= 13,
         "{}",
@@ -318,6 +318,10 @@ proptest! {
         let world = play(gateways, &steps);
         let options = Options { strict, nonce: asked.then_some(NONCE), seed: None };
         let report = check(&world.bundle(), &world.trust(), &options);
-        prop_assert_eq!(report.verdict, Verdict::Pass, "{:#?}", report);
+        // Who lost a file left a stream: that is named, and nothing else is.
+        let restarted = steps.iter().any(|step| matches!(step, Step::Restarts(_)));
+        let found = report.checks.iter().filter_map(|check| check.first_failure.as_ref());
+        let found: Vec<_> = found.map(|failure| failure.problem).collect();
+        prop_assert!(found.is_empty() || (restarted && found == ["stream_left"]), "{:#?}", report);
     }
 }

@@ -6,8 +6,12 @@ mod common;
 mod forged;
 mod fuzz;
 mod honest;
+mod named;
 mod packed;
 mod program;
+mod revoked;
+mod seeds;
+mod streams;
 mod zipped;
 
 use std::io::Cursor;

@@ -1,11 +1,14 @@
 //! Attacks on the package and on the head: V01, V02, V03.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use sekisho_domain::crypto::SigningKey;
 use sekisho_domain::evidence::bundle::{FileEntry, Manifest};
+use sekisho_domain::evidence::checkpoint::{KeyName, Vkey};
+use sekisho_domain::evidence::cosignature::cosign;
 use sekisho_domain::evidence::trust::TrustPolicy;
 use sekisho_verify::{Options, Report, Status, Verdict};
 
-use crate::common::repack::{Files, edit_manifest, leaves, relist, resign, set_leaves};
+use crate::common::repack::{Files, edit_manifest, leaves, pack, relist, resign, set_leaves};
 use crate::common::world::{NONCE, World, signing};
 use crate::{assert_found, check, check_files};
 
@@ -136,24 +139,30 @@ fn only_logs_of_the_trust_file_count() {
 }
 
 #[test]
-fn a_quorum_that_cannot_be_evaluated_is_no_pass() {
+fn the_witnesses_that_the_trust_file_asks_for_must_have_cosigned() {
     let world = World::busy(5);
-    let witness = sekisho_domain::evidence::checkpoint::KeyName::new("w.example").unwrap();
-    let key = signing(8).verifying();
-    let id = sekisho_domain::evidence::checkpoint::NoteKeyId::of(&witness, 4, key.as_bytes());
-    let vkey = {
-        use base64_of::encode;
-        let mut bytes = vec![4];
-        bytes.extend_from_slice(key.as_bytes());
-        format!(
-            "w.example+{}+{}",
-            sekisho_domain::crypto::hex(&id.0),
-            encode(&bytes)
-        )
-    };
+    let name = KeyName::new("w.example").unwrap();
+    let vkey = Vkey::cosigner(name.clone(), signing(8).verifying());
     let text = format!("log {}\nwitness w1 {vkey}\nquorum w1\n", world.vkey());
     let trust = TrustPolicy::parse(text.as_bytes()).unwrap();
     let report = check(&world.bundle(), &trust, &Options::default());
+    assert_found(&report, "V02", "head_quorum", Status::Cannot);
+    assert_eq!(report.verdict, Verdict::CannotVerify);
+
+    let cosigned_by = |key: &SigningKey| {
+        let mut files = world.files();
+        let note = files.get_mut("site/checkpoint.end").unwrap();
+        let line = cosign(note, &name, key, 1_790_000_000).unwrap();
+        note.extend_from_slice(line.as_bytes());
+        relist(&mut files);
+        check(&pack(&files), &trust, &Options::default())
+    };
+    let report = cosigned_by(&signing(8));
+    assert_eq!(report.verdict, Verdict::Pass);
+    assert_eq!(report.witnessed.len(), 1);
+    assert_eq!(report.witnessed[0].name, "w1");
+    // The line of a stranger of the same name is no statement of the witness.
+    let report = cosigned_by(&signing(9));
     assert_found(&report, "V02", "head_quorum", Status::Cannot);
 }
 
@@ -340,28 +349,4 @@ fn relist_anything(files: &mut Files, name: &str) {
     edit_manifest(files, |manifest| {
         manifest.files.push(FileEntry::of(name, &bytes));
     });
-}
-
-mod base64_of {
-    /// Base64 with padding, for one key in one test.
-    pub(super) fn encode(bytes: &[u8]) -> String {
-        const ALPHABET: &[u8; 64] =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut out = String::new();
-        for chunk in bytes.chunks(3) {
-            let word = chunk
-                .iter()
-                .fold(0u32, |word, byte| word << 8 | u32::from(*byte))
-                << (8 * (3 - chunk.len()));
-            for place in 0..4 {
-                let symbol = usize::try_from(word >> (18 - 6 * place) & 63).unwrap_or(0);
-                out.push(if place <= chunk.len() {
-                    char::from(ALPHABET[symbol])
-                } else {
-                    '='
-                });
-            }
-        }
-        out
-    }
 }

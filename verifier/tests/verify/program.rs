@@ -3,6 +3,7 @@
 
 use std::process::{Command, Output};
 
+use sekisho_verify::Problem;
 use serde_json::Value;
 
 use crate::common::world::World;
@@ -149,4 +150,28 @@ fn wrong_usage_is_never_a_pass() {
     assert!(
         text(&help.stdout).contains("CANNOT-VERIFY") && text(&help.stdout).contains("Examples:")
     );
+}
+
+#[test]
+fn the_page_about_the_format_lists_every_problem_as_it_is() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("../docs/EVIDENCE.md")).unwrap();
+    let rows: std::collections::BTreeSet<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.contains("` | V"))
+        .collect();
+    let expected: std::collections::BTreeSet<String> = Problem::ALL
+        .iter()
+        .map(|problem| {
+            let state = serde_json::to_string(&problem.status()).unwrap();
+            format!(
+                "| `{}` | {} | {} | {} |",
+                problem.name(),
+                problem.check().id(),
+                state.trim_matches('"'),
+                problem.en()
+            )
+        })
+        .collect();
+    assert_eq!(rows, expected.iter().map(String::as_str).collect());
 }
