@@ -12,10 +12,10 @@ use serde_json::Value;
 use crate::at_work::{Demo, Traces, eventually, programs};
 use crate::repack::{Files, edit_manifest, leaves, manifest, pack, relist, set_leaves, unpack};
 
-/// A day lasts some forty seconds; this much on a busy machine.
-const DAY: Duration = Duration::from_secs(150);
+/// A day lasts some eighty seconds; this much on a busy machine.
+const DAY: Duration = Duration::from_mins(5);
 /// From the start to the first door that opens.
-const MORNING: Duration = Duration::from_mins(1);
+const MORNING: Duration = Duration::from_mins(2);
 
 #[test]
 fn two_days_side_by_side_hold_and_their_evidence_bears_no_change() {
@@ -82,6 +82,20 @@ fn a_day_that_is_interrupted_leaves_nothing_at_all() {
     assert_eq!(runs(&keep), Vec::<PathBuf>::new());
 }
 
+#[test]
+fn a_scenario_that_cannot_be_is_refused_before_anything_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let keep = dir.path().canonicalize().unwrap().join("keep");
+    let file = dir.path().join("day.toml");
+    fs::write(&file, "name = \"day\"\nweather = \"fine\"\n").unwrap();
+    let file = file.to_str().unwrap();
+    let mut day = Demo::start(&keep, "refused", &["--once", "--scenario", file]);
+    assert_eq!(day.ended(Duration::from_secs(20)).code(), Some(1));
+    let said = day.stderr();
+    assert!(said.contains("weather") && said.contains(file), "{said}");
+    assert!(!keep.exists(), "nothing was begun");
+}
+
 /// Waits until a door has opened, so that everything runs.
 fn mid_day(day: &mut Demo, keep: &Path) -> Traces {
     let opened = eventually(MORNING, || {
@@ -120,13 +134,29 @@ fn says_everything(summary: &Value, seed: u64) {
     assert_eq!(summary["ok"], true, "{summary:#}");
     assert_eq!(summary["seed"], seed);
     for (pointer, least) in [
-        ("/people", 4.0),
-        ("/bookings", 4.0),
-        ("/entries/granted", 1.0),
-        ("/entries/denied/zone_not_granted", 1.0),
-        ("/entries/denied/outside_schedule", 1.0),
-        ("/entries/denied/pass_replayed", 1.0),
-        ("/entries/denied/credential_revoked", 1.0),
+        ("/people", 12.0),
+        ("/companies", 2.0),
+        ("/seats", 20.0),
+        ("/doors", 3.0),
+        ("/zones", 2.0),
+        ("/visitors", 1.0),
+        ("/tailgates_suspected", 1.0),
+        ("/telemetry/received", 1.0),
+        ("/telemetry/declared", 0.0),
+        ("/bookings", 12.0),
+        ("/entries/granted", 12.0),
+        ("/score/decisions", 30.0),
+        ("/score/egress_max_ms", 0.001),
+        ("/score/faults/wan_cut", 1.0),
+        ("/score/faults/uplink_broker_killed", 1.0),
+        ("/score/faults/site_broker_killed", 1.0),
+        ("/score/faults/gateway_killed", 1.0),
+        ("/score/faults/server_killed", 1.0),
+        ("/score/presence/looks", 1.0),
+        ("/score/presence/precision", 0.5),
+        ("/score/presence/recall", 0.5),
+        ("/score/presence/roll_call_recall", 0.9),
+        ("/score/tailgates/recall", 1.0),
         ("/offline/granted_by_carried_pass", 1.0),
         ("/events/emitted", 1.0),
         ("/events/after_cut", 0.0),
@@ -141,10 +171,36 @@ fn says_everything(summary: &Value, seed: u64) {
         "/events/lost",
         "/events/duplicated",
         "/openings_without_record",
+        "/score/decisions_that_differ",
+        "/score/events_lost",
+        "/score/events_duplicated",
+        "/score/openings_without_record",
     ] {
         assert!(number(summary, pointer) == 0.0, "{pointer}: {summary:#}");
     }
     assert_eq!(summary["events"]["emitted"], summary["events"]["recorded"]);
+    let telemetry = |name: &str| number(summary, &format!("/telemetry/{name}"));
+    let told = telemetry("received") + telemetry("declared");
+    assert!(told == telemetry("last_seq"), "{summary:#}");
+    for reason in [
+        "assurance_too_low",
+        "credential_malformed",
+        "credential_revoked",
+        "credential_unknown",
+        "escort_missing",
+        "outside_schedule",
+        "pass_expired",
+        "pass_replayed",
+        "pass_stale",
+        "signature_bad",
+        "zone_not_granted",
+    ] {
+        assert!(number(summary, &format!("/entries/denied/{reason}")) >= 1.0);
+    }
+    let refusals = summary["refusals"].as_array().unwrap();
+    assert_eq!(refusals.len(), 11, "and no other: {refusals:?}");
+    let alarms = summary["alarms"].as_array().unwrap();
+    assert!(alarms.contains(&Value::from("held_open")), "{alarms:?}");
     assert_eq!(summary["evidence"]["verdict"], "PASS");
     let expectations = summary["expectations"].as_array().unwrap();
     assert!(!expectations.is_empty());

@@ -15,6 +15,10 @@ use serde_json::{Value, json};
 
 use crate::phone::Phone;
 
+mod office;
+
+pub use office::{Alarm, Invitation, Sum, Visit};
+
 /// What a phone signs to register its key: this, the nonce and the person's sixteen bytes.
 const HOLDER_MESSAGE: &[u8] = b"sekisho/holder/v1";
 
@@ -234,18 +238,14 @@ impl Api {
         .await
     }
 
-    /// A member.
+    /// A member of the operator.
     pub async fn create_person(
         &self,
         name: &str,
         email: &str,
         locale: &str,
     ) -> Result<PersonId, ApiError> {
-        self.create(
-            "/people",
-            json!({"name": name, "email": email, "locale": locale, "role": "member"}),
-        )
-        .await
+        self.create_person_of(None, name, email, locale).await
     }
 
     /// The person with a mail address.

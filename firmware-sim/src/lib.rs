@@ -9,6 +9,7 @@
 //! - MQTT is spoken in [`mqtt`] only; HTTP in [`api`] only; programs are started in [`boot`] only.
 //! - A lock writes its oracle log itself and knows nothing of decisions. Expectations compare sources that do not share code:
 //!   oracle log, the gateway's own files, the verifier's reading of the exported bundle, pages of the API.
+//! - [`world`] runs nothing: what is simulated on a day follows from a scenario's file and a seed alone.
 //! - [`summary::judge`] is pure: the same inputs give the same summary, so tests can withhold, forge and alter.
 //! - Clocks are real; nothing moves time. The clock and the randomness of this program are in [`ambient`] only.
 
@@ -27,5 +28,7 @@ pub mod prng;
 pub mod programs;
 pub mod reader;
 pub mod scenario;
+pub mod sensor;
 pub mod summary;
 pub mod wan;
+pub mod world;

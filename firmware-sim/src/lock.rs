@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use sekisho_domain::cbor;
 use sekisho_domain::ids::{Correlation, DeviceId, DoorId};
 use sekisho_domain::wire::bus::{
-    BEAT_EVERY_MS, BEATS_KEPT, DeviceBeat, Input, InputKind, MESSAGE_MAX, Unlock,
+    BEAT_EVERY_MS, BEATS_KEPT, DeviceBeat, Input, InputKind, LEVEL_FIRE, LEVEL_OPEN, MESSAGE_MAX,
+    Unlock,
 };
 use sekisho_domain::wire::topic::Leg;
 use sekisho_domain::wire::{Bytes8, VERSION};
@@ -27,6 +28,8 @@ const CLOSES_AFTER: Duration = Duration::from_millis(300);
 const EXIT_RELEASE: Duration = Duration::from_millis(800);
 /// Unlocks remembered, so that a repeat releases nothing.
 const USED_KEPT: usize = 512;
+/// Beats that were taken and are remembered for whoever looks for causes.
+const TAKEN_KEPT: usize = 256;
 /// Reports kept while nobody takes them; the oldest goes first.
 const REPORTS_KEPT: usize = 256;
 
@@ -46,17 +49,30 @@ struct Shared {
     state: Mutex<State>,
     reported: Notify,
     heard: watch::Sender<u64>,
+    unlocks: watch::Sender<u64>,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what a lock is told and what stands at its inputs, each by itself"
+)]
 #[derive(Default)]
 struct State {
     n: u64,
     beats: VecDeque<Bytes8>,
     mute: bool,
+    fire: bool,
+    open: bool,
     nobody: bool,
     used: VecDeque<Correlation>,
     unlocked: HashMap<Correlation, Instant>,
     reports: VecDeque<Input>,
+    /// When the beats were made that the bus took, ms since 1970.
+    taken: VecDeque<i64>,
+    /// How late the exit button works.
+    sluggish: Duration,
+    /// Whoever walks through next leaves the door open for so long.
+    propped: Option<Duration>,
 }
 
 struct Release {
@@ -77,6 +93,7 @@ impl Lock {
             state: Mutex::default(),
             reported: Notify::new(),
             heard: watch::Sender::new(0),
+            unlocks: watch::Sender::new(0),
         });
         let (releases, queue) = mpsc::unbounded_channel();
         let lock = Self {
@@ -109,6 +126,16 @@ impl Lock {
             .is_ok_and(|changed| changed.is_ok())
     }
 
+    /// When the beats were made that the bus took lately, ms since 1970, oldest first.
+    pub fn beats(&self) -> Vec<i64> {
+        self.shared.state().taken.iter().copied().collect()
+    }
+
+    /// Changes with every unlock that is taken.
+    pub fn unlocks(&self) -> watch::Receiver<u64> {
+        self.shared.unlocks.subscribe()
+    }
+
     /// At which door.
     pub fn door(&self) -> DoorId {
         self.shared.door
@@ -121,6 +148,19 @@ impl Lock {
 
     /// Somebody inside presses the exit button: the lock releases by itself.
     pub fn press_exit(&self) {
+        let late = self.shared.state().sluggish;
+        if late.is_zero() {
+            self.exit();
+        } else {
+            let lock = self.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(late).await;
+                lock.exit();
+            });
+        }
+    }
+
+    fn exit(&self) {
         self.shared.log(What::ReleasedByExit, None);
         self.shared.report(InputKind::ExitPressed, None);
         self.release(Release {
@@ -132,6 +172,7 @@ impl Lock {
 
     /// The fire input goes on or off: while it is on the lock stays released.
     pub fn fire(&self, on: bool) {
+        self.shared.state().fire = on;
         self.shared.report(
             if on {
                 InputKind::FireOn
@@ -156,9 +197,32 @@ impl Lock {
         self.shared.state().mute = mute;
     }
 
+    /// A broken lock: its exit button works so late.
+    pub fn sluggish(&self, late: Duration) {
+        self.shared.state().sluggish = late;
+    }
+
+    /// An unlock that did not come from the gateway, by somebody on the bus who has heard this lock's last beat.
+    pub fn unlock_forged(&self, correlation: Correlation) {
+        let quote = self.shared.state().beats.back().copied();
+        if let Some(quote) = quote {
+            self.unlock(&Unlock {
+                version: VERSION,
+                correlation,
+                unlock_ms: 3_000,
+                quote,
+            });
+        }
+    }
+
     /// Whether nobody walks through when the lock releases (true).
     pub fn nobody_walks(&self, nobody: bool) {
         self.shared.state().nobody = nobody;
+    }
+
+    /// Whoever walks through next leaves the door open for so long.
+    pub fn prop_open(&self, lasts: Duration) {
+        self.shared.state().propped = Some(lasts);
     }
 
     /// Waits until everything that happened has been taken by the broker.
@@ -204,6 +268,7 @@ impl Lock {
         };
         self.shared
             .log(What::ReleasedByUnlock, Some(unlock.correlation));
+        self.shared.unlocks.send_modify(|times| *times += 1);
         self.shared
             .report(InputKind::Released, Some(unlock.correlation));
         self.release(Release {
@@ -211,6 +276,14 @@ impl Lock {
             lasts: Duration::from_millis(unlock.unlock_ms.into()),
             walks,
         });
+    }
+}
+
+impl State {
+    /// What stands at the inputs, for the beat.
+    fn levels(&self) -> u8 {
+        let level = |on, bit| if on { bit } else { 0 };
+        level(self.fire, LEVEL_FIRE) | level(self.open, LEVEL_OPEN)
     }
 }
 
@@ -233,6 +306,11 @@ impl Shared {
     fn report(&self, kind: InputKind, correlation: Option<Correlation>) {
         let mut state = self.state();
         state.n += 1;
+        match kind {
+            InputKind::DoorOpened => state.open = true,
+            InputKind::DoorClosed => state.open = false,
+            _ => {}
+        }
         let input = Input {
             version: VERSION,
             boot: self.boot,
@@ -269,13 +347,15 @@ async fn beat(lock: Lock) {
                 boot: lock.shared.boot,
                 n: state.n,
                 beat,
+                levels: Some(state.levels()),
             };
             (!state.mute).then_some(message)
         };
         if let Some(message) = message {
-            let lock = lock.clone();
+            let (lock, made_ms) = (lock.clone(), ambient::now_ms());
             tokio::spawn(async move {
                 if lock.link.send(Leg::UpBeat, &message).await {
+                    push(&mut lock.shared.state().taken, made_ms, TAKEN_KEPT);
                     lock.shared.heard.send_modify(|times| *times += 1);
                 }
             });
@@ -309,7 +389,8 @@ async fn move_leaf(shared: Arc<Shared>, mut queue: mpsc::UnboundedReceiver<Relea
         if release.walks {
             tokio::time::sleep(OPENS_AFTER).await;
             shared.report(InputKind::DoorOpened, correlation);
-            tokio::time::sleep(CLOSES_AFTER).await;
+            let propped = shared.state().propped.take();
+            tokio::time::sleep(propped.unwrap_or(CLOSES_AFTER)).await;
             shared.report(InputKind::DoorClosed, correlation);
         } else {
             tokio::time::sleep(release.lasts).await;

@@ -5,14 +5,16 @@
     reason = "a command line: data on stdout, progress on stderr"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use sekisho_sim::chaos::{self, Engine, State};
 use sekisho_sim::demo::{self, Options};
 use sekisho_sim::programs::Programs;
 use sekisho_sim::summary::Summary;
+use sekisho_sim::world::Scenario;
 use sekisho_sim::{ambient, demo::asked_to_stop};
 use serde_json::json;
 
@@ -22,7 +24,12 @@ Examples:
   sekisho-sim demo --once --json          play one scripted day; the last line of stdout is its summary
   sekisho-sim demo --once --json --seed 7 play that day again
   sekisho-sim demo --once --seeds 5       play five days, one after the other
+  sekisho-sim demo --once --scenario firmware-sim/scenarios/storm.toml
+                                          play another day; each key is explained in day.toml
   sekisho-sim chaos --faults 50 --seed 1  let fifty things go wrong and judge what became of it
+  sekisho-sim chaos --resume DIR --json   go on with a run that ended early, however it ended
+  sekisho-sim chaos --faults 2 --lie admits-the-refused
+                                          break the gateway on purpose: the score has to say so
 
 Exit codes:
   0  every expectation held, or the demonstration was stopped
@@ -66,6 +73,9 @@ struct Chaos {
     /// Go on with the run whose directory this is
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
+    /// Break the gateway on purpose, from outside: the run then has to fail
+    #[arg(long, value_enum, value_name = "LIE", conflicts_with = "resume")]
+    lie: Option<chaos::Lie>,
     /// Print the score sheet as one JSON line, the last of stdout
     #[arg(long)]
     json: bool,
@@ -91,6 +101,9 @@ struct Demo {
     /// Play this many days, with consecutive seeds (with --once)
     #[arg(long, value_name = "N", requires = "once", default_value_t = 1)]
     seeds: u64,
+    /// The day to play instead of the one in firmware-sim/scenarios/day.toml, where every key is explained (with --once)
+    #[arg(long, value_name = "FILE", requires = "once")]
+    scenario: Option<PathBuf>,
     /// Where sekisho, sekisho-gateway and sekisho-verify are [default: beside this program]
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
@@ -134,10 +147,11 @@ async fn run(demo: Demo) -> anyhow::Result<ExitCode> {
         demo::endless(&options, first, &|text| println!("{text}")).await?;
         return Ok(ExitCode::SUCCESS);
     }
+    let scenario = scenario(demo.scenario.as_deref())?;
     let mut all_ok = true;
     for seed in (0..demo.seeds.max(1)).map(|n| first.wrapping_add(n)) {
         let played = tokio::select! {
-            played = demo::once(&options, seed) => played,
+            played = demo::once(&options, &scenario, seed) => played,
             stopped = asked_to_stop() => {
                 stopped?;
                 return Ok(ExitCode::from(130));
@@ -152,6 +166,16 @@ async fn run(demo: Demo) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// The scenario in a file; without one, the day that comes with this program.
+fn scenario(file: Option<&Path>) -> anyhow::Result<Scenario> {
+    let Some(file) = file else {
+        let [(_, day), ..] = Scenario::built_in();
+        return Ok(day);
+    };
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    Scenario::read(&text).with_context(|| file.display().to_string())
+}
+
 async fn rage(asked: Chaos) -> anyhow::Result<ExitCode> {
     let options = Options {
         programs: Programs::find(asked.bin_dir.as_deref())?,
@@ -164,7 +188,7 @@ async fn rage(asked: Chaos) -> anyhow::Result<ExitCode> {
             .seed
             .unwrap_or_else(|| u64::from(u16::from_le_bytes(ambient::random())));
         let dir = chaos::directory(&options.keep, seed, asked.engine)?;
-        (State::new(seed, asked.engine, asked.faults), dir)
+        (State::new(seed, asked.engine, asked.faults, asked.lie), dir)
     };
     let state = tokio::select! {
         state = chaos::run(&options, state, &dir) => state?,
@@ -237,10 +261,17 @@ fn text(summary: &Summary) -> String {
         .filter(|expectation| expectation.ok)
         .count();
     format!(
-        "seed {}: {}\n  {} people, {} bookings, {} entries granted, refused: {}\n  offline by carried pass {}; events {} emitted, {} recorded, {} lost, {} twice\n  \
+        "seed {}: {}\n  scenario {}: {} seats, {} doors, {} zones, {} visitors; tailgates suspected {}; decisions that differ {}\n  {} people, {} bookings, {} entries granted, refused: {}\n  offline by carried pass {}; events {} emitted, {} recorded, {} lost, {} twice\n  \
          openings without record {}; expectations {held} of {}\n  evidence {} ({} leaves): {}\n  tap to unlock p50 {:.1} ms, p99 {:.1} ms; the day took {:.1} s",
         summary.seed,
         if summary.ok { "ok" } else { "NOT OK" },
+        summary.office.scenario,
+        summary.office.seats,
+        summary.office.doors,
+        summary.office.zones,
+        summary.office.visitors,
+        summary.tailgates_suspected,
+        summary.score.decisions_that_differ,
         summary.people,
         summary.bookings,
         summary.entries.granted,

@@ -107,6 +107,7 @@ mod tests {
             site: SiteId([3; 16]),
             zones: vec![ZoneId([4; 16])],
             holder: Some(holder.clone()),
+            escort: None,
         };
         let signed = claims.sign(&issuer);
         let read = |text: &str| Presented::read(text, &[issuer.verifying()], claims.site);

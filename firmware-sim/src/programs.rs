@@ -134,6 +134,17 @@ impl Programs {
         arguments: &[OsString],
         log: &Path,
     ) -> anyhow::Result<Running> {
+        self.start_under(program, arguments, log, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_under(
+        &self,
+        program: Program,
+        arguments: &[OsString],
+        log: &Path,
+        environment: &[(&str, OsString)],
+    ) -> anyhow::Result<Running> {
         let out = File::options()
             .create(true)
             .append(true)
@@ -142,6 +153,7 @@ impl Programs {
         let mut command = tied::command(self.path(program))?;
         command
             .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out);

@@ -1,6 +1,6 @@
 //! A reader: takes a code, asks the gateway, shows the answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,11 @@ const RESEND: Duration = Duration::from_millis(700);
 /// After this a reader gives up and shows "please try again".
 const GIVE_UP: Duration = Duration::from_secs(8);
 
+/// Beats of the gateway that are remembered for whoever looks for causes.
+const BEATS_REMEMBERED: usize = 256;
+/// Answers that are.
+const ANSWERS_REMEMBERED: usize = 4_096;
+
 /// A running reader. Clones share it.
 #[derive(Clone)]
 pub struct Reader {
@@ -40,6 +45,26 @@ pub struct Shown {
     pub answer: Answer,
 }
 
+/// A code that was shown, with what this side measured.
+#[derive(Clone, Debug)]
+pub struct Presented {
+    /// Number of the read.
+    pub n: u64,
+    /// Every copy that was sent before the end.
+    pub copies: Vec<Copy>,
+    /// The end.
+    pub result: Result<Shown, NoAnswer>,
+}
+
+/// One sending of a read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Copy {
+    /// When the beat that it quotes was heard, ms since 1970.
+    pub heard_ms: i64,
+    /// When it was handed to the line, ms since 1970.
+    pub sent_ms: i64,
+}
+
 /// Why a code got no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
@@ -53,8 +78,8 @@ pub enum NoAnswer {
 
 struct Shared {
     boot: Bytes8,
-    /// The gateway's last beat, and when it was heard.
-    beat: watch::Sender<Option<(Bytes8, Instant)>>,
+    /// The gateway's last beat, and when it was heard, ms since 1970.
+    beat: watch::Sender<Option<(Bytes8, i64)>>,
     state: Mutex<State>,
 }
 
@@ -64,6 +89,8 @@ struct State {
     twice: bool,
     late: Duration,
     waiting: HashMap<u64, oneshot::Sender<Answer>>,
+    beats: VecDeque<i64>,
+    answers: VecDeque<Answer>,
 }
 
 impl Reader {
@@ -91,12 +118,17 @@ impl Reader {
 
     /// Shows a code to this reader and waits for the answer.
     pub async fn show(&self, text: &str) -> Result<Shown, NoAnswer> {
+        self.present(text).await.result
+    }
+
+    /// The same, with what was measured on this side.
+    pub async fn present(&self, text: &str) -> Presented {
         self.ask(self.shared.next(), text).await
     }
 
     /// Sends an earlier read again, as a reader does that missed the answer.
     pub async fn repeat(&self, n: u64, text: &str) -> Result<Shown, NoAnswer> {
-        self.ask(n, text).await
+        self.ask(n, text).await.result
     }
 
     /// Sends every read twice from now on (true), as a line does that repeats what it carries.
@@ -109,9 +141,14 @@ impl Reader {
         self.shared.state().late = late;
     }
 
-    /// How long ago a beat of the gateway was heard.
-    pub fn heard_ago(&self) -> Option<Duration> {
-        self.shared.beat.borrow().map(|(_, at)| at.elapsed())
+    /// When the last beats of the gateway were heard, ms since 1970, oldest first.
+    pub fn beats(&self) -> Vec<i64> {
+        self.shared.state().beats.iter().copied().collect()
+    }
+
+    /// The last answers, also those that nobody waited for any more, oldest first.
+    pub fn answers(&self) -> Vec<Answer> {
+        self.shared.state().answers.iter().cloned().collect()
     }
 
     /// Waits until a fresh beat of the gateway is heard.
@@ -123,14 +160,14 @@ impl Reader {
             .is_ok_and(|changed| changed.is_ok())
     }
 
-    async fn ask(&self, n: u64, text: &str) -> Result<Shown, NoAnswer> {
+    async fn ask(&self, n: u64, text: &str) -> Presented {
         let (sender, mut answer) = oneshot::channel();
         self.shared.state().waiting.insert(n, sender);
-        let (sent, mut heard) = (Instant::now(), false);
+        let sent = Instant::now();
+        let mut sent_copies = Vec::new();
         let result = loop {
             let quote = *self.shared.beat.borrow();
-            if let Some((quote, _)) = quote {
-                heard = true;
+            if let Some((quote, heard_ms)) = quote {
                 let read = Read {
                     version: VERSION,
                     boot: self.shared.boot,
@@ -140,6 +177,10 @@ impl Reader {
                 };
                 // The answer can be faster than the broker's acknowledgement; neither waits for the other.
                 let (link, (copies, late)) = (self.link.clone(), self.shared.weather());
+                sent_copies.push(Copy {
+                    heard_ms,
+                    sent_ms: ambient::now_ms() + i64::try_from(late.as_millis()).unwrap_or(0),
+                });
                 tokio::spawn(async move {
                     // A timer of nothing takes a millisecond, which would be counted as the product's.
                     if !late.is_zero() {
@@ -154,17 +195,21 @@ impl Reader {
                 Ok(Ok(answer)) => break Ok(Shown { n, sent, answer }),
                 Ok(Err(_)) => break Err(NoAnswer::Silent),
                 Err(_) if sent.elapsed() >= GIVE_UP => {
-                    break Err(if heard {
-                        NoAnswer::Silent
-                    } else {
+                    break Err(if sent_copies.is_empty() {
                         NoAnswer::NoBeat
+                    } else {
+                        NoAnswer::Silent
                     });
                 }
                 Err(_) => {}
             }
         };
         self.shared.state().waiting.remove(&n);
-        result
+        Presented {
+            n,
+            copies: sent_copies,
+            result,
+        }
     }
 
     /// Says goodbye.
@@ -202,6 +247,7 @@ async fn live(shared: Arc<Shared>, link: Link) {
             boot: shared.boot,
             n: shared.next(),
             beat: ambient::random().into(),
+            levels: None,
         };
         link.send(Leg::UpBeat, &beat).await;
     }
@@ -212,11 +258,18 @@ async fn listen(shared: Arc<Shared>, mut inbound: mpsc::Receiver<Inbound>) {
         match message.leg {
             Leg::DownBeat => {
                 if let Ok(beat) = cbor::decode::<GatewayBeat>(&message.payload, MESSAGE_MAX) {
-                    shared.beat.send_replace(Some((beat.beat, Instant::now())));
+                    let now_ms = ambient::now_ms();
+                    push(&mut shared.state().beats, now_ms, BEATS_REMEMBERED);
+                    shared.beat.send_replace(Some((beat.beat, now_ms)));
                 }
             }
             Leg::Answer => match cbor::decode::<Answer>(&message.payload, MESSAGE_MAX) {
                 Ok(answer) if answer.boot == shared.boot => {
+                    push(
+                        &mut shared.state().answers,
+                        answer.clone(),
+                        ANSWERS_REMEMBERED,
+                    );
                     let waiting = shared.state().waiting.remove(&answer.n);
                     if let Some(waiting) = waiting {
                         let _ = waiting.send(answer);
@@ -227,5 +280,12 @@ async fn listen(shared: Arc<Shared>, mut inbound: mpsc::Receiver<Inbound>) {
             },
             _ => {}
         }
+    }
+}
+
+fn push<T>(queue: &mut VecDeque<T>, item: T, kept: usize) {
+    queue.push_back(item);
+    if queue.len() > kept {
+        queue.pop_front();
     }
 }

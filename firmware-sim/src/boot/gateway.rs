@@ -22,7 +22,12 @@ pub struct GatewayBox {
     programs: Programs,
     process: Option<Running>,
     log: PathBuf,
+    /// How far its wall clock is from the truth stands in this file, when the library is there that reads it.
+    clock: Option<PathBuf>,
 }
+
+/// Where Debian's `libfaketime` puts its library, below the directory of the architecture.
+const FAKETIME: &str = "faketime/libfaketimeMT.so.1";
 
 /// What `sekisho-gateway status --json` says; fields that are not needed here are passed over.
 #[derive(Clone, Debug, Deserialize)]
@@ -41,6 +46,17 @@ pub struct Status {
     pub revocation_epoch: u64,
     /// Every `log.cut`.
     pub cuts: Vec<Cut>,
+}
+
+/// What the running gateway says of itself once a second; fields that are not needed here are passed over.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Says {
+    /// When the server made the snapshot in force, ms since 1970.
+    pub snapshot_issued_at: Option<i64>,
+    /// Error of its clock, ms.
+    pub clock_err_ms: i64,
+    /// Devices that beat.
+    pub online: Vec<DeviceId>,
 }
 
 /// One `log.cut`.
@@ -67,6 +83,7 @@ impl GatewayBox {
             programs: programs.clone(),
             process: None,
             log: dir.log("gateway"),
+            clock: None,
         };
         let arguments = arguments!["enrol", code, "--server", server, "--dir", &this.dir];
         programs.output(Program::Gateway, &arguments).await?;
@@ -80,11 +97,45 @@ impl GatewayBox {
 
     /// Starts it.
     pub fn start(&mut self) -> anyhow::Result<()> {
-        self.process = Some(self.programs.start(
+        let mut environment = Vec::new();
+        if let (Some(library), Some(clock)) = (faketime(), &self.clock) {
+            environment = vec![
+                ("LD_PRELOAD", library.into_os_string()),
+                ("FAKETIME_TIMESTAMP_FILE", clock.clone().into_os_string()),
+                ("FAKETIME_NO_CACHE", OsString::from("1")),
+                ("FAKETIME_DONT_FAKE_MONOTONIC", OsString::from("1")),
+            ];
+        }
+        self.process = Some(self.programs.start_under(
             Program::Gateway,
             &arguments!["run", "--dir", &self.dir],
             &self.log,
+            &environment,
         )?);
+        Ok(())
+    }
+
+    /// Whether `libfaketime` is installed.
+    pub fn has_faketime() -> bool {
+        faketime().is_some()
+    }
+
+    /// From the next start on its wall clock can be moved; false where `libfaketime` is not installed.
+    pub fn clock_can_move(&mut self) -> anyhow::Result<bool> {
+        self.clock = faketime().map(|_| self.dir.join("faketime"));
+        if self.clock.is_some() {
+            self.move_clock(0)?;
+        }
+        Ok(self.clock.is_some())
+    }
+
+    /// Moves its wall clock to so many seconds from the truth. Clocks that only run are left alone.
+    pub fn move_clock(&self, by_s: i64) -> anyhow::Result<()> {
+        if let Some(clock) = &self.clock {
+            let fresh = clock.with_extension("new");
+            fs::write(&fresh, format!("{by_s:+}\n"))?;
+            fs::rename(fresh, clock)?;
+        }
         Ok(())
     }
 
@@ -130,6 +181,23 @@ impl GatewayBox {
             .with_context(|| format!("status --json said {}", text.trim()))
     }
 
+    /// What it last said of itself, without asking its database.
+    pub fn says(&self) -> Option<Says> {
+        serde_json::from_slice(&fs::read(self.dir.join("run.json")).ok()?).ok()
+    }
+
+    /// Makes a sensor: `kind` and where it stands, as the command line takes them. Its files are left in `out`.
+    pub async fn issue_sensor(
+        &self,
+        [kind, option, place]: [&str; 3],
+        out: &Path,
+    ) -> anyhow::Result<DeviceIdentity> {
+        let arguments = arguments![
+            "device", "issue", "--dir", &self.dir, "--kind", kind, option, place, "--out", out
+        ];
+        read_identity(&self.programs.output(Program::Gateway, &arguments).await?)
+    }
+
     /// Makes a device for a door, `direction` for a reader and none for a lock, and leaves its files in `out`.
     pub async fn issue(
         &self,
@@ -160,6 +228,14 @@ impl GatewayBox {
         let printed = self.programs.output(Program::Gateway, &arguments).await?;
         read_identity(&printed)
     }
+}
+
+/// The library that stands between a program and the wall clock, where it is installed.
+fn faketime() -> Option<PathBuf> {
+    let of_architectures = fs::read_dir("/usr/lib").ok()?.flatten();
+    of_architectures
+        .map(|entry| entry.path().join(FAKETIME))
+        .find(|path| path.is_file())
 }
 
 /// Impatient, so that a short outage is a short one. The site bus keeps its port: devices are told once.

@@ -1,19 +1,26 @@
 //! Makes things go wrong, several at a time, and right again.
 
 use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use sekisho_bus::tied;
+use tokio::task::JoinHandle;
 
-use super::Engine;
-use super::processes::children;
+use super::processes::kill_broker;
 use super::site::Site;
-use super::weather::{Fault, Thing};
+use super::weather::{Fault, Moment, Thing};
+use crate::ambient;
 use crate::oracle::{self, What};
 use crate::prng::Prng;
 use crate::scenario::taps::eventually;
 
+/// The server's database below the directory of a run.
+const DATABASE: &str = "server/sekisho.db";
+/// A gateway that was started has read its clocks after this, ms.
+const SETTLES_MS: i64 = 2_000;
 /// How often the injector looks whether something is due.
 const TICK: Duration = Duration::from_millis(50);
 /// Shortest and longest time between two faults, ms.
@@ -29,6 +36,14 @@ const WAN_LATE: Duration = Duration::from_millis(400);
 /// An exit button that has not released the lock after this never did.
 const EGRESS_MAX: Duration = Duration::from_secs(5);
 
+/// Where the gateway's clock is moved to, s: and back to the first hours of 1970.
+const CLOCKS_S: [i64; 3] = [3_600, -3_600, -86_400];
+/// Takes the write lock of the database file that it is told, and keeps it until its input ends.
+const LOCKS: &str = "import sqlite3, sys\n\
+    held = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)\n\
+    held.execute('BEGIN IMMEDIATE')\n\
+    sys.stdin.read()\n";
+
 /// The injector.
 pub(super) struct Injector {
     prng: Prng,
@@ -37,8 +52,11 @@ pub(super) struct Injector {
     active: Vec<Active>,
     /// Faults so far, by kind.
     pub(super) injected: BTreeMap<Fault, u64>,
-    /// For every fault: from the exit button to the released lock, ms.
-    pub(super) egress_ms: Vec<f64>,
+    /// Of each kind, from the exit button to the released lock, the slowest, ms.
+    pub(super) egress_ms: BTreeMap<Fault, f64>,
+    /// Exit buttons pressed.
+    pub(super) exits: u64,
+    told: Box<dyn Fn(u64) + Send>,
 }
 
 /// A fault that is on.
@@ -48,23 +66,26 @@ struct Active {
     /// Of a line that flaps: when it turns next, and whether it is cut.
     turns: Instant,
     down: bool,
-    /// Of a lock: which.
-    door: usize,
+    /// Of a lock: which. Of a clock: where to.
+    which: usize,
+    /// Whoever waits for the right moment.
+    waits: Option<JoinHandle<()>>,
+    /// Another program that does the damage.
+    foreign: Option<Child>,
 }
 
 impl Injector {
-    pub(super) fn new(seed: u64, engine: Engine) -> Self {
-        let of_database = |fault: &Fault| fault.acts_on() == Thing::Database;
-        let kinds = Fault::ALL
-            .into_iter()
-            .filter(|fault| engine == Engine::Postgres || !of_database(fault));
+    /// `told` hears after each fault how many there were.
+    pub(super) fn new(seed: u64, kinds: Vec<Fault>, told: Box<dyn Fn(u64) + Send>) -> Self {
         Self {
             prng: Prng::new(seed),
-            kinds: kinds.collect(),
+            kinds,
             deck: Vec::new(),
             active: Vec::new(),
             injected: BTreeMap::new(),
-            egress_ms: Vec::new(),
+            egress_ms: BTreeMap::new(),
+            exits: 0,
+            told,
         }
     }
 
@@ -74,7 +95,7 @@ impl Injector {
         while left > 0 {
             self.look_after(site).await?;
             if Instant::now() >= next
-                && let Some(fault) = self.draw()
+                && let Some(fault) = self.draw(site.street.weather.runs_for() > SETTLES_MS)
             {
                 self.start(site, fault).await?;
                 left -= 1;
@@ -92,7 +113,7 @@ impl Injector {
     }
 
     /// The next fault of a shuffled deck of all kinds whose thing is not in trouble already.
-    fn draw(&mut self) -> Option<Fault> {
+    fn draw(&mut self, settled: bool) -> Option<Fault> {
         if self.deck.is_empty() {
             self.deck.clone_from(&self.kinds);
             self.prng.shuffle(&mut self.deck);
@@ -102,7 +123,11 @@ impl Injector {
                 .iter()
                 .any(|it| needs(it.fault).contains(&thing))
         };
-        let free = |fault: &Fault| !needs(*fault).iter().any(|thing| busy(*thing));
+        // A clock that is wrong when a gateway starts is wrong for all that it can know.
+        let free = |fault: &Fault| {
+            !needs(*fault).iter().any(|thing| busy(*thing))
+                && (*fault != Fault::ClockStepped || settled)
+        };
         if let Some(at) = self.deck.iter().position(free) {
             return Some(self.deck.remove(at));
         }
@@ -115,10 +140,10 @@ impl Injector {
     async fn start(&mut self, site: &mut Site, fault: Fault) -> anyhow::Result<()> {
         let (least, most) = fault.lasts_ms();
         let lasts = Duration::from_millis(self.prng.range(least, most));
-        let door = usize::try_from(self.prng.range(0, 3))?;
+        let which = usize::try_from(self.prng.range(0, 12))?;
         tracing::info!(?fault, ms = lasts.as_millis(), "fault");
         site.street.weather.begin(fault);
-        begin(site, fault, door)?;
+        let (waits, foreign) = begin(site, fault, which)?;
         *self.injected.entry(fault).or_default() += 1;
         let now = Instant::now();
         self.active.push(Active {
@@ -126,10 +151,16 @@ impl Injector {
             ends: now + lasts,
             turns: now + FLAP,
             down: true,
-            door,
+            which,
+            waits,
+            foreign,
         });
         let exit = usize::try_from(self.prng.range(0, 3))?;
-        self.egress_ms.push(press_exit(site, exit).await?);
+        let ms = press_exit(site, exit).await?;
+        let slowest = self.egress_ms.entry(fault).or_default();
+        *slowest = slowest.max(ms);
+        self.exits += 1;
+        (self.told)(self.injected.values().sum());
         Ok(())
     }
 
@@ -156,16 +187,15 @@ impl Injector {
                         .iter()
                         .any(|it| it.fault.acts_on() == Thing::Database))
         };
-        let ended: Vec<_> = self
+        let ended: Vec<_> = self.active.iter().map(due).collect();
+        let mut ended = ended.into_iter();
+        let over: Vec<_> = self
             .active
-            .iter()
-            .filter(|it| due(it))
-            .map(|it| (it.fault, it.door))
+            .extract_if(.., |_| ended.next().unwrap_or(false))
             .collect();
-        self.active
-            .retain(|it| !ended.iter().any(|(fault, _)| *fault == it.fault));
-        for (fault, door) in ended {
-            end(site, fault, door)
+        for active in over {
+            let fault = active.fault;
+            end(site, active)
                 .await
                 .with_context(|| format!("ending {fault:?}"))?;
             site.street.weather.end(fault);
@@ -182,16 +212,32 @@ fn needs(fault: Fault) -> Vec<Thing> {
     }
 }
 
-fn begin(site: &mut Site, fault: Fault, door: usize) -> anyhow::Result<()> {
+/// Whoever waits for the right moment, and a program that does the damage.
+type Helpers = (Option<JoinHandle<()>>, Option<Child>);
+
+fn begin(site: &mut Site, fault: Fault, which: usize) -> anyhow::Result<Helpers> {
+    let weather = Arc::clone(&site.street.weather);
     let world = &mut site.world;
     match fault {
-        Fault::UplinkBrokerKilled => kill_broker(Some(world.server.process.pid())),
-        Fault::SiteBrokerKilled => kill_broker(world.gateway.pid()),
+        Fault::UplinkBrokerKilled => {
+            kill_broker(Some(world.server.process.pid()));
+        }
+        Fault::SiteBrokerKilled => {
+            weather.note(Moment::BusDied);
+            kill_broker(world.gateway.pid());
+        }
         Fault::WanCut | Fault::WanFlapping => world.wan.cut(),
         Fault::WanHalfOpen => world.wan.forget(),
         Fault::WanStalled => world.wan.stall(),
         Fault::WanLate => world.wan.delay(WAN_LATE),
-        Fault::GatewayKilled => world.gateway.kill(),
+        Fault::GatewayKilled => power_off(site),
+        Fault::GatewayKilledAtRelease => return Ok((Some(at_release(site)), None)),
+        Fault::ClockStepped => {
+            let since_1970 = -ambient::now_ms() / 1_000 + 7_200;
+            let by_s = CLOCKS_S.get(which % 4).copied().unwrap_or(since_1970);
+            weather.note(Moment::ClockMoved(by_s * 1_000));
+            world.gateway.move_clock(by_s)?;
+        }
         Fault::ServerKilled => world.server.kill(),
         Fault::ServerFrozen => tied::signal(world.server.process.pid(), "STOP"),
         Fault::DatabaseFrozen => {
@@ -205,27 +251,53 @@ fn begin(site: &mut Site, fault: Fault, door: usize) -> anyhow::Result<()> {
                 postgres.quit();
             }
         }
-        Fault::LockSilent => site.gates()[door].lock.mute(true),
+        Fault::DatabaseLocked => {
+            let mut python = tied::command("python3")?;
+            let file = site.world.dir.path().join(DATABASE);
+            python.args(["-c", LOCKS]).arg(file).stdin(Stdio::piped());
+            return Ok((None, Some(tied::spawn(python)?)));
+        }
+        Fault::LockSilent => site.gates()[which % 3].lock.mute(true),
         Fault::ReadsTwice => each_reader(site, |reader| reader.twice(true)),
         Fault::ReadsLate => each_reader(site, |reader| reader.late(READ_LATE)),
         Fault::DiskFull => {
             world.wan.cut();
-            world.gateway.kill();
-            world.gateway.limit_journal(Some(SMALL_KIB))?;
-            world.gateway.start()?;
+            power_off(site);
+            site.world.gateway.limit_journal(Some(SMALL_KIB))?;
+            power_on(site)?;
         }
     }
-    Ok(())
+    Ok((None, None))
 }
 
-async fn end(site: &mut Site, fault: Fault, door: usize) -> anyhow::Result<()> {
+async fn end(site: &mut Site, active: Active) -> anyhow::Result<()> {
+    if let Some(mut foreign) = active.foreign {
+        let _ = foreign.kill();
+        foreign.wait()?;
+    }
+    if let Some(waits) = active.waits {
+        waits.abort();
+        let _ = waits.await;
+    }
     let world = &mut site.world;
-    match fault {
-        Fault::UplinkBrokerKilled | Fault::SiteBrokerKilled | Fault::WanHalfOpen => {}
+    match active.fault {
+        Fault::UplinkBrokerKilled
+        | Fault::SiteBrokerKilled
+        | Fault::WanHalfOpen
+        | Fault::DatabaseLocked => {}
         Fault::WanCut | Fault::WanStalled | Fault::WanLate | Fault::WanFlapping => {
             world.wan.restore();
         }
-        Fault::GatewayKilled => world.gateway.start()?,
+        Fault::GatewayKilled => power_on(site)?,
+        // If no lock opened in all this time it goes off now.
+        Fault::GatewayKilledAtRelease => {
+            power_off(site);
+            power_on(site)?;
+        }
+        Fault::ClockStepped => {
+            world.gateway.move_clock(0)?;
+            site.street.weather.note(Moment::ClockMoved(0));
+        }
         Fault::ServerKilled => world.server.start_again().await?,
         Fault::ServerFrozen => tied::signal(world.server.process.pid(), "CONT"),
         Fault::DatabaseFrozen => {
@@ -238,24 +310,53 @@ async fn end(site: &mut Site, fault: Fault, door: usize) -> anyhow::Result<()> {
                 postgres.begin().await?;
             }
         }
-        Fault::LockSilent => site.gates()[door].lock.mute(false),
+        Fault::LockSilent => site.gates()[active.which % 3].lock.mute(false),
         Fault::ReadsTwice => each_reader(site, |reader| reader.twice(false)),
         Fault::ReadsLate => each_reader(site, |reader| reader.late(Duration::ZERO)),
         Fault::DiskFull => {
-            world.gateway.kill();
-            world.gateway.limit_journal(None)?;
-            world.gateway.start()?;
-            world.wan.restore();
+            power_off(site);
+            site.world.gateway.limit_journal(None)?;
+            power_on(site)?;
+            site.world.wan.restore();
         }
     }
     Ok(())
 }
 
-fn kill_broker(of: Option<u32>) {
-    let brokers = of.map(children).unwrap_or_default();
-    for broker in brokers.iter().filter(|child| child.name == "mosquitto") {
-        tied::signal(broker.pid, "KILL");
-    }
+fn power_off(site: &mut Site) {
+    site.street.weather.note(Moment::GatewayDied);
+    site.world.gateway.kill();
+}
+
+fn power_on(site: &mut Site) -> anyhow::Result<()> {
+    site.street.weather.note(Moment::GatewayStarted);
+    site.world.gateway.start()
+}
+
+/// Kills the gateway as soon as any lock takes an unlock: what released it has to be durable by then.
+fn at_release(site: &Site) -> JoinHandle<()> {
+    let [mut a, mut b, mut c] = site.gates().map(|gate| gate.lock.unlocks());
+    let (pid, weather) = (site.world.gateway.pid(), Arc::clone(&site.street.weather));
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = a.changed() => {}
+            _ = b.changed() => {}
+            _ = c.changed() => {}
+        }
+        weather.note(Moment::GatewayDied);
+        if let Some(pid) = pid {
+            tied::signal(pid, "KILL");
+        }
+    })
+}
+
+/// Whether there is a program that can lock a database file as another program would.
+pub(super) fn has_python() -> bool {
+    let asked = Command::new("python3")
+        .args(["-c", "import sqlite3"])
+        .stderr(Stdio::null())
+        .status();
+    asked.is_ok_and(|status| status.success())
 }
 
 fn each_reader(site: &Site, change: impl Fn(&crate::reader::Reader)) {

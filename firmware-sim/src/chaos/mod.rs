@@ -3,16 +3,23 @@
 //! A run is cut into worlds of some fifty faults. After each the score is written down, so that a long run can be taken up
 //! again where it ended. People act in real time: a seed gives the same people, plans and faults, not the same microseconds.
 
+mod bus;
 mod inject;
+mod liar;
 mod people;
-mod postgres;
-mod processes;
+pub mod postgres;
+pub(crate) mod processes;
 pub mod reference;
 mod score;
+mod sharpen;
 mod site;
+mod stock;
+#[cfg(test)]
+mod stock_tests;
 mod street;
 pub mod weather;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,12 +29,14 @@ use anyhow::{Context as _, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub use liar::Lie;
 pub use score::Score;
 pub use weather::Fault;
 
-use crate::boot::RunDir;
+use crate::boot::{GatewayBox, RunDir};
 use crate::demo::{Kept, Options, copy_logs};
 use inject::Injector;
+use liar::Liar;
 use site::Site;
 
 /// Faults in one world.
@@ -38,8 +47,6 @@ const LOOK: u64 = 25;
 const WORLD_MAX: Duration = Duration::from_mins(12);
 /// Name of the file in which a run says where it is.
 const STATE: &str = "state.json";
-/// What a whole world would have and this one has not.
-const ABSENT: [&str; 2] = ["clock step", "SQLite file locked by another program"];
 
 /// What the server keeps its data in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, clap::ValueEnum)]
@@ -60,6 +67,9 @@ pub struct State {
     pub engine: Engine,
     /// How many were asked for.
     pub faults: u64,
+    /// A gateway that is broken on purpose, so that the score is known to notice.
+    #[serde(default)]
+    pub lie: Option<Lie>,
     /// Worlds that are done, in order.
     pub done: Vec<Score>,
     /// Wall time so far, s.
@@ -68,11 +78,12 @@ pub struct State {
 
 impl State {
     /// A run that has not begun.
-    pub fn new(seed: u64, engine: Engine, faults: u64) -> Self {
+    pub fn new(seed: u64, engine: Engine, faults: u64, lie: Option<Lie>) -> Self {
         Self {
             seed,
             engine,
             faults,
+            lie,
             done: Vec::new(),
             duration_s: 0.0,
         }
@@ -113,31 +124,66 @@ impl State {
 
     /// The score sheet.
     pub fn sheet(&self, dir: &Path) -> serde_json::Value {
+        let score = self.total();
         json!({
             "ok": self.is_ok(),
             "seed": self.seed,
             "engine": self.engine,
+            "lie": self.lie,
             "faults_asked": self.faults,
             "faults_injected": self.injected(),
             "people": site::PEOPLE,
-            "score": self.total(),
-            "absent": ABSENT,
+            "lost": score.lost,
+            "duplicated": score.duplicated,
+            "unrecorded": score.entry_releases_without_record,
+            "differ": score.decisions_that_differ,
+            "egress_max_ms": score.egress_max_ms,
+            "either_percent": score.either_percent(),
+            "absent": absent(self.engine),
             "dir": dir,
             "duration_s": (self.duration_s * 10.0).round() / 10.0,
+            "score": score,
         })
     }
+}
+
+/// Kinds of faults that can be made here.
+fn kinds(engine: Engine) -> Vec<Fault> {
+    let missing = absent(engine);
+    Fault::ALL
+        .into_iter()
+        .filter(|fault| fault.is_of(engine) && !missing.contains_key(fault))
+        .collect()
+}
+
+/// Kinds of faults that cannot be made here, and why.
+fn absent(engine: Engine) -> BTreeMap<Fault, &'static str> {
+    let mut missing = BTreeMap::new();
+    if !GatewayBox::has_faketime() {
+        missing.insert(
+            Fault::ClockStepped,
+            "libfaketime is not installed (Debian: faketime)",
+        );
+    }
+    if engine == Engine::Sqlite && !inject::has_python() {
+        missing.insert(Fault::DatabaseLocked, "python3 is not installed");
+    }
+    missing
 }
 
 /// Plays what is left of a run, world by world, and writes down after each how it went. Ends early after a world that could
 /// not be played to its end. `dir` is where the run keeps its state.
 pub async fn run(options: &Options, mut state: State, dir: &Path) -> anyhow::Result<State> {
     state.save(dir)?;
+    let (before, began) = (state.injected(), Instant::now());
     while state.injected() < state.faults {
         let started = Instant::now();
         let index = state.done.len() as u64;
         let count = WORLD.min(state.faults - state.injected());
         let seed = state.seed.wrapping_mul(10_000).wrapping_add(index);
-        let (score, whole) = world(options, &state, (index, seed, count), dir).await?;
+        let (done, all) = (state.injected(), state.faults);
+        let told = Box::new(move |now: u64| progress((done + now, all), before, began));
+        let (score, whole) = world(options, &state, (index, seed, count), dir, told).await?;
         let well = score.is_clean();
         tracing::info!(world = index, well, "a world has ended");
         state.done.push(score);
@@ -148,6 +194,19 @@ pub async fn run(options: &Options, mut state: State, dir: &Path) -> anyhow::Res
         }
     }
     Ok(state)
+}
+
+/// Says now and then how far a run is, how fast it goes, and when it will be done.
+#[expect(clippy::cast_precision_loss, reason = "for a human's eye")]
+fn progress((now, all): (u64, u64), before: u64, began: Instant) {
+    if now.is_multiple_of(10) || now == all {
+        let per_s = (now - before) as f64 / began.elapsed().as_secs_f64();
+        let left_s = (all - now) as f64 / per_s;
+        tracing::info!(
+            "{now} of {all} faults, {per_s:.2} a second, {:.0} min to go",
+            left_s / 60.0
+        );
+    }
 }
 
 /// Where a new run keeps its state.
@@ -166,12 +225,13 @@ async fn world(
     state: &State,
     (index, seed, count): (u64, u64, u64),
     keep: &Path,
+    told: Box<dyn Fn(u64) + Send>,
 ) -> anyhow::Result<(Score, bool)> {
     tracing::info!(world = index, seed, faults = count, "a new world");
     let dir = Arc::new(RunDir::create(&options.keep)?);
     let kept = keep.join(format!("world{index}"));
     fs::create_dir_all(&kept)?;
-    let mut injector = Injector::new(seed, state.engine);
+    let mut injector = Injector::new(seed, kinds(state.engine), told);
     let mut score = Score {
         worlds: 1,
         ..Score::default()
@@ -195,8 +255,14 @@ async fn world(
         Err(error) => score.complain(format!("world {index} (seed {seed}): {error:#}")),
     }
     score.faults.clone_from(&injector.injected);
-    score.exits = injector.egress_ms.len() as u64;
-    score.egress_max_ms = injector.egress_ms.iter().copied().fold(0.0, f64::max);
+    score.exits = injector.exits;
+    score.egress_max_ms = injector.egress_ms.values().copied().fold(0.0, f64::max);
+    score.egress_by_fault_ms.clone_from(&injector.egress_ms);
+    for (fault, ms) in injector.egress_ms {
+        if ms > score::EGRESS_MAX_MS {
+            score.complain(format!("the way out took {ms:.0} ms during {fault:?}"));
+        }
+    }
     if score.is_clean() {
         // A thousand faults leave a hundred megabytes that nobody looks at.
         fs::remove_dir_all(&kept)?;
@@ -215,22 +281,22 @@ async fn play(
     keep: &Path,
     injector: &mut Injector,
 ) -> anyhow::Result<Score> {
-    let mut site = Site::open(&options.programs, Arc::clone(dir), state.engine, seed).await?;
-    let (mut left, mut verdicts, mut score) =
-        (count, std::collections::BTreeMap::new(), Score::default());
+    let liar = Liar(state.lie);
+    let mut site = Site::open(&options.programs, Arc::clone(dir), state.engine, seed, liar).await?;
+    let (mut left, mut verdicts, mut score) = (count, BTreeMap::new(), Score::default());
     while left > 0 {
         let some = left.min(LOOK);
         injector.rage(&mut site, some).await?;
         left -= some;
         tracing::info!(left, "everything works again; taking stock");
         let inputs = site.take_stock(keep).await?;
-        let visits = site.street.visits();
+        let case = site.street.case();
         // Each look is at everything since the beginning.
-        score = score::stock(&site.street, &visits, &inputs);
+        score = stock::stock(&case, &inputs);
         for (verdict, n) in &score.verdicts {
             *verdicts.entry(verdict.clone()).or_insert(0) += n;
         }
-        write_down(keep, &visits, &site)?;
+        write_down(keep, &case.visits, &site)?;
         if !score.is_clean() {
             break;
         }
@@ -245,6 +311,9 @@ fn write_down(keep: &Path, visits: &[street::Visit], site: &Site) -> anyhow::Res
     let mut text = String::new();
     for spell in site.street.weather.spells() {
         text += &(serde_json::to_string(&spell)? + "\n");
+    }
+    for (at_ms, moment) in site.street.weather.history() {
+        text += &(json!({"at_ms": at_ms, "moment": moment}).to_string() + "\n");
     }
     for visit in visits {
         text += &(serde_json::to_string(visit)? + "\n");

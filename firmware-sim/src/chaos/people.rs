@@ -9,11 +9,13 @@ use sekisho_domain::ids::SeatId;
 use tokio_util::sync::CancellationToken;
 
 use super::reference::{Change, Code, Pass};
+use super::stock::Taken;
 use super::street::{Showing, Street, Visit};
 use crate::ambient;
 use crate::api::ApiError;
 use crate::prng::Prng;
 use crate::scenario::cast::{Booked, Person, second_after, wait_until};
+use crate::scenario::taps::eventually;
 
 /// Doors by their place in [`Street::doors`].
 pub(super) const FRONT: usize = 0;
@@ -21,6 +23,14 @@ pub(super) const FRONT: usize = 0;
 pub(super) const INNER: usize = 1;
 /// A second way in, for phones only.
 pub(super) const BACK: usize = 2;
+/// How long people wait for word of a change to get about.
+const PATIENCE: Duration = Duration::from_millis(3_500);
+/// Who is suspended takes a number in the list of what is revoked, and so does each of their passes.
+const NUMBERS_OF_A_PERSON: u64 = 3;
+/// So often somebody asks for a change that may or may not have been made.
+const ASKS: usize = 5;
+/// And after so long.
+const ASKS_AGAIN: Duration = Duration::from_secs(1);
 /// So often somebody shows a code whom the reader asks to try again.
 const TRIES: usize = 3;
 
@@ -108,6 +118,7 @@ impl Resident {
         }
         let late_ms = if self.prng.chance(25) { 0 } else { 1_700 };
         wait_until(stay.booked.start, late_ms).await;
+        self.patience(street, stay.pass.made).await;
         let entrance = if self.prng.chance(30) { BACK } else { FRONT };
         self.come(street, stay, entrance).await;
         self.mischief(street, stay).await;
@@ -115,15 +126,21 @@ impl Resident {
             self.come(street, stay, INNER).await;
         }
         self.change_of_mind(street, stay).await;
-        self.rest(500, 3_500).await;
-        if self.prng.chance(40) {
+        // In and out as long as the booking lasts, and now and then beyond.
+        while ambient::now_ms() < stay.booked.end.0 {
+            self.rest(300, 2_000).await;
             self.leave(street, stay).await;
-            self.rest(300, 1_500).await;
-            self.come(street, stay, FRONT).await;
+            self.rest(200, 1_200).await;
+            let again = match self.prng.range(0, 10) {
+                0..3 => BACK,
+                3..5 => INNER,
+                _ => FRONT,
+            };
+            self.come(street, stay, again).await;
         }
-        self.rest(500, 2_000).await;
         self.leave(street, stay).await;
-        if self.prng.chance(25) {
+        // The line of what was taken back may leave the list at the end: nobody could tell.
+        if self.prng.chance(25) && stay.pass.cancelled.asked_ms.is_none() {
             wait_until(stay.booked.end, 100).await;
             self.come(street, stay, FRONT).await;
         }
@@ -138,15 +155,17 @@ impl Resident {
             (false, false) => Code::Reference,
         };
         for _ in 0..TRIES {
+            let made_ms = ambient::now_ms();
             let Ok(text) = self.person.code(&stay.booked, large) else {
                 return;
             };
             let visit = self
-                .show(street, stay, (door, false), (code, large), &text)
+                .show(street, stay, (door, false), (code, large), (&text, made_ms))
                 .await;
             if visit.granted() && self.prng.chance(25) {
                 let again = if stay.pass.printed { code } else { Code::Again };
-                self.show(street, stay, (door, false), (again, large), &text)
+                let text = (text.as_str(), made_ms);
+                self.show(street, stay, (door, false), (again, large), text)
                     .await;
             }
             if !visit.try_again() {
@@ -156,11 +175,27 @@ impl Resident {
         }
     }
 
+    /// Most people come when word of their booking has got about; a few come at once, and nobody waits for ever.
+    async fn patience(&mut self, street: &Street, change: Change) {
+        if self.prng.chance(15) {
+            return;
+        }
+        let heard = async || {
+            let known_ms = street.known_upto_ms.load(Ordering::Relaxed);
+            change
+                .done_ms
+                .is_none_or(|done_ms| done_ms < known_ms)
+                .then_some(())
+        };
+        eventually(PATIENCE, heard).await;
+    }
+
     /// By the reader, by the button, or without a word.
     async fn leave(&mut self, street: &Street, stay: &mut Stay) {
         let door = if self.prng.chance(30) { BACK } else { FRONT };
         match self.prng.range(0, 10) {
             0..6 => {
+                let made_ms = ambient::now_ms();
                 let Ok(text) = self.person.code(&stay.booked, false) else {
                     return;
                 };
@@ -169,7 +204,8 @@ impl Resident {
                 } else {
                     Code::Reference
                 };
-                self.show(street, stay, (door, true), (code, false), &text)
+                let text = (text.as_str(), made_ms);
+                self.show(street, stay, (door, true), (code, false), text)
                     .await;
             }
             6..9 => {
@@ -185,36 +221,32 @@ impl Resident {
         let pass = stay.booked.pass.id;
         match (self.prng.range(0, 100), &self.person.phone) {
             (0..6, _) => {
-                let text = "K3:THIS IS NO PASS";
+                let text = ("K3:THIS IS NO PASS", ambient::now_ms());
                 self.show(street, stay, (FRONT, false), (Code::Nonsense, false), text)
                     .await;
             }
             (6..16, Some(phone)) => {
-                let Ok(text) = phone.reference(pass, ambient::now_ms() - 60_000) else {
+                let made_ms = ambient::now_ms() - 60_000;
+                let Ok(text) = phone.reference(pass, made_ms) else {
                     return;
                 };
-                self.show(
-                    street,
-                    stay,
-                    (FRONT, false),
-                    (Code::Screenshot, false),
-                    &text,
-                )
-                .await;
+                let (code, text) = ((Code::Screenshot, false), (text.as_str(), made_ms));
+                self.show(street, stay, (FRONT, false), code, text).await;
                 // The phone starts to count anew within the second.
                 self.rest(1_100, 1_200).await;
             }
             (16..24, Some(_)) => {
+                let made_ms = ambient::now_ms();
                 let Some(Ok(text)) = self
                     .neighbour
                     .phone
                     .as_ref()
-                    .map(|phone| phone.reference(pass, ambient::now_ms()))
+                    .map(|phone| phone.reference(pass, made_ms))
                 else {
                     return;
                 };
-                self.show(street, stay, (FRONT, false), (Code::Forged, false), &text)
-                    .await;
+                let (code, text) = ((Code::Forged, false), (text.as_str(), made_ms));
+                self.show(street, stay, (FRONT, false), code, text).await;
             }
             _ => {}
         }
@@ -227,38 +259,53 @@ impl Resident {
             asked_ms: Some(asked_ms),
             done_ms: None,
         };
-        let result = match self.prng.range(0, 100) {
-            0..15 => {
-                stay.pass.revoked = asked;
-                (
-                    &mut stay.pass.revoked,
-                    api.revoke(stay.booked.pass.id).await,
-                )
-            }
-            15..25 => {
-                stay.pass.cancelled = asked;
-                (
-                    &mut stay.pass.cancelled,
-                    api.cancel(stay.booked.booking).await,
-                )
-            }
-            25..28 if self.may_leave => {
-                stay.pass.suspended = asked;
-                (&mut stay.pass.suspended, api.suspend(self.person.id).await)
-            }
+        let what = self.prng.range(0, 100);
+        let change = match what {
+            0..15 => &mut stay.pass.revoked,
+            15..25 => &mut stay.pass.cancelled,
+            25..28 if self.may_leave => &mut stay.pass.suspended,
             _ => return,
         };
-        match result {
-            (change, Ok(())) => *change = done(asked_ms),
-            // Too late: the booking had ended. Nothing was changed.
-            (change, Err(ApiError::Refused { status, .. })) if status < 500 => {
-                *change = Change::default();
+        street.asks(Taken {
+            change: asked,
+            numbers_max: if what < 25 { 1 } else { NUMBERS_OF_A_PERSON },
+        });
+        *change = asked;
+        let (pass, booking, person) = (stay.booked.pass.id, stay.booked.booking, self.person.id);
+        let ask = async || match what {
+            0..15 => api.revoke(pass).await,
+            15..25 => api.cancel(booking).await,
+            _ => api.suspend(person).await,
+        };
+        // Again, until it is known what became of it.
+        for n in 0..ASKS {
+            match ask().await {
+                Ok(()) => *change = done(asked_ms),
+                Err(ApiError::Refused { status, code, .. }) if status < 500 => {
+                    let already = ["pass_not_active", "booking_cancelled"].contains(&code.as_str());
+                    match (n, already) {
+                        // Too late: the booking had ended. Nothing was changed.
+                        (0, _) => *change = Change::default(),
+                        (_, true) => *change = done(asked_ms),
+                        (_, false) => {}
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(who = self.person.name, %error, "no answer");
+                    tokio::time::sleep(ASKS_AGAIN).await;
+                    continue;
+                }
             }
-            (_, Err(error)) => tracing::debug!(who = self.person.name, %error, "no answer"),
+            break;
         }
-        for _ in 0..2 {
+        street.asked(asked, *change);
+        let changed = *change;
+        for n in 0..2 {
             self.come(street, stay, FRONT).await;
             self.rest(800, 2_500).await;
+            if n == 0 {
+                self.patience(street, changed).await;
+            }
         }
     }
 
@@ -268,7 +315,7 @@ impl Resident {
         stay: &mut Stay,
         (door, out): (usize, bool),
         (code, large): (Code, bool),
-        text: &str,
+        (text, made_ms): (&str, i64),
     ) -> Visit {
         let showing = Showing {
             who: self.person.name,
@@ -277,6 +324,7 @@ impl Resident {
             code,
             large,
             text,
+            made_ms,
             pass: (code != Code::Nonsense).then_some(&stay.pass),
             repeat: self.prng.chance(20),
         };
@@ -292,12 +340,27 @@ fn note(pass: &mut Pass, visit: &Visit) {
         visit.shown.code,
         Code::Printed | Code::Carried | Code::Reference
     );
-    // A way out accepts a good code too; the answer does not say whether it did.
+    // The way out accepts a good code too, and lets everybody out.
+    let not_accepted = [
+        "stale_read",
+        "credential_unknown",
+        "credential_malformed",
+        "signature_bad",
+        "pass_stale",
+        "pass_future",
+        "pass_replayed",
+        "wrong_site",
+    ];
     match &visit.seen {
         _ if !own => {}
-        Some(seen) if seen.is_empty() => pass.accepted_ms = Some(visit.shown.answered_ms),
-        Some(_) if !visit.out => {}
-        _ => pass.doubtful = true,
+        // What could not be recorded may have been decided once more, on another copy.
+        _ if visit.shown.short_of_room && !visit.granted() => pass.doubtful = true,
+        None => pass.doubtful = true,
+        Some(seen) if visit.out && seen.iter().any(|it| not_accepted.contains(it)) => {}
+        Some(seen) if visit.out || seen.is_empty() => {
+            pass.accepted_ms = Some(visit.shown.answered_ms);
+        }
+        Some(_) => {}
     }
 }
 

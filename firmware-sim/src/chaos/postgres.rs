@@ -1,9 +1,9 @@
 //! A PostgreSQL of one's own that can be frozen and ended.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use anyhow::{Context as _, bail};
 use sekisho_bus::tied;
@@ -14,40 +14,65 @@ use super::processes;
 const START: Duration = Duration::from_mins(1);
 /// Where distributions put its programs, one directory a version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
+/// How directories of clusters begin.
+const PREFIX: &str = "sekisho-chaos.";
 /// Settings of a cluster that is thrown away: on a socket only, small; what is committed survives the end of its processes.
 const SETTINGS: &str =
     "-c listen_addresses= -c fsync=off -c max_connections=60 -c shared_buffers=32MB";
 
-/// A cluster in a directory of its own; dropping it ends it and removes the directory.
-pub(super) struct Postgres {
+/// The programs of the newest PostgreSQL that is installed, run as the user whom they want.
+#[derive(Clone, Debug)]
+pub struct Installed {
     bin: PathBuf,
-    dir: PathBuf,
     as_root: bool,
-    process: Option<Child>,
-    frozen: bool,
 }
 
-impl Postgres {
-    /// Makes and starts a cluster.
-    pub(super) async fn start() -> anyhow::Result<Self> {
-        let bin = newest()
-            .context("PostgreSQL is not installed (Debian: postgresql); use --engine sqlite")?;
-        let as_root = run(&mut Command::new("id"), &["-u"])?.trim() == "0";
-        let mut this = Self {
-            bin,
-            dir: PathBuf::new(),
-            as_root,
-            process: None,
-            frozen: false,
-        };
-        let made = run(
-            &mut this.owned("mktemp"),
-            &["-d", "/tmp/sekisho-chaos.XXXXXX"],
-        )?;
-        this.dir = PathBuf::from(made.trim());
-        let (initdb, data) = (this.bin.join("initdb"), this.dir.join("data"));
+impl Installed {
+    /// Where it is installed, if it is.
+    pub fn find() -> Option<Self> {
+        let version = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
+        let newest = fs::read_dir(PROGRAMS)
+            .ok()?
+            .flatten()
+            .filter_map(version)
+            .max()?;
+        let bin = Path::new(PROGRAMS).join(newest.to_string()).join("bin");
+        let as_root = run(&mut Command::new("id"), &["-u"]).is_ok_and(|id| id.trim() == "0");
+        bin.join("postgres")
+            .is_file()
+            .then_some(Self { bin, as_root })
+    }
+
+    /// Where one of its programs is.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
+    /// Arguments for `setpriv` that make it the user who owns the clusters; PostgreSQL refuses to run as root.
+    pub fn user(&self) -> &'static [&'static str] {
+        if self.as_root {
+            &[
+                "--reuid",
+                "postgres",
+                "--regid",
+                "postgres",
+                "--init-groups",
+            ]
+        } else {
+            &[]
+        }
+    }
+
+    /// Makes a cluster in a new directory of `/tmp` whose name begins so, and returns that directory.
+    pub fn make(&self, prefix: &str) -> anyhow::Result<PathBuf> {
+        sweep(prefix);
+        let pattern = format!("/tmp/{prefix}XXXXXX");
+        let made = run(&mut self.owned("mktemp"), &["-d", &pattern])?;
+        let dir = PathBuf::from(made.trim());
         run(
-            this.owned(initdb).arg("-D").arg(data),
+            self.owned(self.program("initdb"))
+                .arg("-D")
+                .arg(dir.join("data")),
             &[
                 "-A",
                 "trust",
@@ -59,16 +84,65 @@ impl Postgres {
                 "--no-sync",
             ],
         )?;
+        Ok(dir)
+    }
+
+    /// Whether the cluster in `dir` answers.
+    pub fn answers(&self, dir: &Path) -> io::Result<bool> {
+        let mut ready = Command::new(self.program("pg_isready"));
+        Ok(ready.args(["-q", "-h"]).arg(dir).status()?.success())
+    }
+
+    /// A command of the user who owns the clusters.
+    fn owned(&self, program: impl AsRef<Path>) -> Command {
+        let program = program.as_ref();
+        let mut command = if self.as_root {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir("/tmp");
+        command
+    }
+}
+
+/// How a client finds a database of the cluster in `dir`.
+pub fn url(dir: &Path, database: &str) -> String {
+    format!(
+        "postgres://postgres@localhost/{database}?host={}",
+        dir.display()
+    )
+}
+
+/// A cluster in a directory of its own; dropping it ends it and removes the directory.
+pub(super) struct Postgres {
+    installed: Installed,
+    dir: PathBuf,
+    process: Option<Child>,
+    frozen: bool,
+}
+
+impl Postgres {
+    /// Makes and starts a cluster.
+    pub(super) async fn start() -> anyhow::Result<Self> {
+        let installed = Installed::find()
+            .context("PostgreSQL is not installed (Debian: postgresql); use --engine sqlite")?;
+        let dir = installed.make(PREFIX)?;
+        let mut this = Self {
+            installed,
+            dir,
+            process: None,
+            frozen: false,
+        };
         this.begin().await?;
         Ok(this)
     }
 
     /// Where the server finds its database.
     pub(super) fn url(&self) -> String {
-        format!(
-            "postgres://postgres@localhost/postgres?host={}",
-            self.dir.display()
-        )
+        url(&self.dir, "postgres")
     }
 
     /// Every process of it stands still.
@@ -98,18 +172,10 @@ impl Postgres {
         }
         // Changing the user clears the signal at a parent's death: it is set again afterwards.
         let mut command = tied::command("setpriv")?;
-        if self.as_root {
-            command.args([
-                "--reuid",
-                "postgres",
-                "--regid",
-                "postgres",
-                "--init-groups",
-            ]);
-        }
+        command.args(self.installed.user());
         command
             .args(["--pdeathsig", "QUIT"])
-            .arg(self.bin.join("postgres"))
+            .arg(self.installed.program("postgres"))
             .arg("-D")
             .arg(self.dir.join("data"))
             .arg("-k")
@@ -121,9 +187,7 @@ impl Postgres {
             .stderr(Stdio::null());
         self.process = Some(tied::spawn(command)?);
         let until = Instant::now() + START;
-        let mut ready = Command::new(self.bin.join("pg_isready"));
-        ready.args(["-q", "-h"]).arg(&self.dir);
-        while !ready.status()?.success() {
+        while !self.installed.answers(&self.dir)? {
             if Instant::now() > until {
                 bail!("PostgreSQL does not answer after {} s", START.as_secs());
             }
@@ -140,20 +204,6 @@ impl Postgres {
             }
         }
     }
-
-    /// A command of the user who owns the cluster; PostgreSQL refuses to run as root.
-    fn owned(&self, program: impl AsRef<Path>) -> Command {
-        let program = program.as_ref();
-        let mut command = if self.as_root {
-            let mut command = Command::new("runuser");
-            command.args(["-u", "postgres", "--"]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
-        command.current_dir("/tmp");
-        command
-    }
 }
 
 impl Drop for Postgres {
@@ -167,15 +217,22 @@ impl Drop for Postgres {
     }
 }
 
-fn newest() -> Option<PathBuf> {
-    let version = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
-    let newest = fs::read_dir(PROGRAMS)
-        .ok()?
-        .flatten()
-        .filter_map(version)
-        .max()?;
-    let bin = Path::new(PROGRAMS).join(newest.to_string()).join("bin");
-    bin.join("postgres").is_file().then_some(bin)
+/// Removes what earlier runs left that were killed. A cluster that runs, or is being made, is left alone.
+fn sweep(prefix: &str) {
+    let entries = fs::read_dir("/tmp").into_iter().flatten().flatten();
+    let ours = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(prefix);
+    for entry in entries.filter(ours) {
+        let Ok(pid_file) = fs::read_to_string(entry.path().join("data/postmaster.pid")) else {
+            continue;
+        };
+        let runs = pid_file
+            .lines()
+            .next()
+            .is_some_and(|pid| Path::new("/proc").join(pid.trim()).exists());
+        if !runs {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn run(command: &mut Command, arguments: &[&str]) -> anyhow::Result<String> {

@@ -2,16 +2,28 @@
 
 use std::fs;
 
+use sekisho_bus::tied;
+
 /// A process that another one started.
-pub(super) struct Process {
+pub(crate) struct Process {
     /// Its id.
-    pub(super) pid: u32,
+    pub(crate) pid: u32,
     /// Name of its program.
-    pub(super) name: String,
+    pub(crate) name: String,
+}
+
+/// Kills the brokers that a program started; how many there were.
+pub(crate) fn kill_broker(of: Option<u32>) -> usize {
+    let mut brokers = of.map(children).unwrap_or_default();
+    brokers.retain(|child| child.name == "mosquitto");
+    for broker in &brokers {
+        tied::signal(broker.pid, "KILL");
+    }
+    brokers.len()
 }
 
 /// Everything that `parent` started and that runs.
-pub(super) fn children(parent: u32) -> Vec<Process> {
+pub(crate) fn children(parent: u32) -> Vec<Process> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let found = entries.filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;

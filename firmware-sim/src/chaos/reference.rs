@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 /// Whether a reason must be given.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub enum Truth {
     /// It must.
     Yes,
@@ -103,7 +103,7 @@ pub enum Code {
     Nonsense,
 }
 
-/// One showing at a reader on the way in.
+/// One showing at a reader.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "circumstances that hold or not, each by itself"
@@ -118,23 +118,60 @@ pub struct Shown {
     pub into_quiet: bool,
     /// The door takes no paper.
     pub phones_only: bool,
+    /// When the phone made the code, ms.
+    pub made_ms: i64,
     /// When it was shown, ms.
     pub sent_ms: i64,
     /// When the answer came, ms.
     pub answered_ms: i64,
-    /// The gateway holds everything that was done before this instant, ms.
+    /// The gateway held everything that was done before this instant, ms.
     pub known_upto_ms: i64,
+    /// The gateway held nothing that was asked for after this instant, ms.
+    pub unknown_from_ms: i64,
+    /// What of the list of revoked passes it held; from the evidence.
+    pub list: Option<List>,
     /// Since when nothing of the server's can have reached the gateway, and still cannot; ms.
     pub cut_since_ms: Option<i64>,
     /// How far from a boundary the gateway is surely right, ms: the error that it states for its clock, and rounding. A
     /// statement of the server that came late makes it doubt its clock.
     pub edge_ms: i64,
-    /// The gateway may be short of room for records.
+    /// The gateway's clock has been moved in this world.
+    pub stepped: bool,
+    /// When the gateway decided; from its record, so absent until the evidence is read.
+    pub decided: Option<Decided>,
+    /// The gateway has room for some KiB of records only.
     pub short_of_room: bool,
-    /// Gateway or bus were in trouble a moment ago.
-    pub bus_troubled: bool,
-    /// The read quotes a beat of long ago.
-    pub late: bool,
+    /// Whether the beat that the read quotes is too old, or of an earlier life of the gateway.
+    pub stale: Truth,
+    /// The gateway has not heard a beat of the lock in this life.
+    pub lock_unheard: bool,
+    /// The lock's last beat that the bus took is too old for an unlock, or the bus died around the answer.
+    pub lock_deaf: bool,
+    /// The bus was never up for long enough that an answer had to come.
+    pub silent: bool,
+}
+
+/// How far the gateway's list of what is revoked reaches: everything that was asked for and done before `has_ms` is in it, and
+/// nothing that was asked for after `lacks_ms`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct List {
+    /// In it, ms.
+    pub has_ms: i64,
+    /// Not in it, ms.
+    pub lacks_ms: i64,
+}
+
+/// A moment by the gateway's own clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Decided {
+    /// What the clock said, ms.
+    pub at_ms: i64,
+    /// How far it may be wrong by its own account, ms.
+    pub err_ms: i64,
+    /// The gateway does not believe it.
+    pub untrusted: bool,
+    /// How old its knowledge is by its own account, s.
+    pub stale_s: u32,
 }
 
 /// Every reason that may be given, with whether it must; a reason that is not listed must not.
@@ -142,6 +179,16 @@ pub type Verdict = BTreeMap<&'static str, Truth>;
 
 /// After the line was cut, what is in buffers may still arrive for so long, ms.
 const IN_FLIGHT_MS: i64 = 1_000;
+/// A code counts for so long, either way, ms.
+const CODE_LIFE_MS: i64 = 45_000;
+/// A phone writes whole seconds into a code, ms.
+const SECOND_MS: i64 = 1_000;
+/// A pass that the gateway has not heard of counts for so long after it was made, ms.
+const CARRIED_LIFE_MS: i64 = 3 * 86_400_000;
+/// A day, s.
+const DAY_S: u32 = 86_400;
+/// With a larger error nobody enters by the clock, ms.
+const ERR_MAX_MS: i64 = 120_000;
 
 /// What the gateway must answer.
 pub fn verdict(pass: Option<&Pass>, shown: &Shown) -> Verdict {
@@ -152,10 +199,21 @@ pub fn verdict(pass: Option<&Pass>, shown: &Shown) -> Verdict {
     };
     let room = Truth::sure(shown.short_of_room).perhaps("the journal may be full");
     verdict.insert("audit_unavailable", room);
-    let unheard = Truth::sure(shown.bus_troubled).perhaps("the lock may not have been heard yet");
+    let unheard = Truth::sure(shown.lock_unheard).perhaps("the lock has not been heard yet");
     verdict.insert("other", unheard);
     verdict.retain(|_, truth| *truth != Truth::No);
     verdict
+}
+
+/// Why some reason may or may not be given, if any may: what nobody can tell who stands outside the gateway.
+pub fn undecided(pass: Option<&Pass>, shown: &Shown) -> Option<&'static str> {
+    let decisive = |name: &str| !["other", "audit_unavailable"].contains(&name);
+    verdict(pass, shown)
+        .into_iter()
+        .find_map(|(name, truth)| match truth {
+            Truth::Either(why) if decisive(name) => Some(why),
+            _ => None,
+        })
 }
 
 /// Compares an answer with what it must be; the first difference, in words.
@@ -168,12 +226,15 @@ pub fn difference(
     if granted != seen.is_empty() {
         return Some(format!("granted is {granted} with reasons {seen:?}"));
     }
-    match seen {
-        // A read that quotes an old beat is refused before anything else is looked at.
-        ["stale_read"] if shown.late || shown.bus_troubled => return None,
-        _ if shown.late => return Some(format!("a read of long ago was answered with {seen:?}")),
+    // A read that quotes an old beat is refused before anything else is looked at.
+    match (seen, shown.stale) {
+        (["stale_read"], Truth::No) => {
+            return Some("stale_read was given and the beat that the read quotes was fresh".into());
+        }
+        (["stale_read"], _) => return None,
+        (_, Truth::Yes) => return Some(format!("a read of long ago was answered with {seen:?}")),
         // What could not be recorded is refused for that alone.
-        ["audit_unavailable"] if shown.short_of_room => return None,
+        (["audit_unavailable"], _) if shown.short_of_room => return None,
         _ => {}
     }
     let verdict = verdict(pass, shown);
@@ -189,11 +250,8 @@ pub fn difference(
 fn of_pass(pass: &Pass, shown: &Shown) -> Verdict {
     let heard = |change| heard(change, shown);
     let late = after_end(pass, shown);
-    // Once the booking is over the gateway may have been told to forget the pass, and may not.
-    let known = heard(pass.made).and(match late {
-        Truth::No => Truth::Yes,
-        _ => Truth::Either("the pass may have been forgotten after its end"),
-    });
+    // What has ended stays in the picture for an hour, which no world lasts.
+    let known = heard(pass.made);
     let large = shown.large || matches!(shown.code, Code::Carried | Code::Printed);
     if shown.code == Code::Forged {
         return Verdict::from([
@@ -202,30 +260,26 @@ fn of_pass(pass: &Pass, shown: &Shown) -> Verdict {
         ]);
     }
     let (cancelled, suspended) = (heard(pass.cancelled), heard(pass.suspended));
-    // The list of what is revoked and the whole picture travel apart: one may be there without the other.
-    let by_list = |change| heard(change).perhaps("the list may have been there before or after");
     let gone = heard(pass.revoked).or(suspended).and(known);
-    let listed = by_list(pass.revoked)
-        .or(by_list(pass.suspended))
-        .or(by_list(pass.cancelled));
-    let no_right = known.and(cancelled.or(suspended)).or(known
-        .and(late)
-        .perhaps("the right may have been forgotten before the pass"));
+    let listed = [pass.revoked, pass.cancelled, pass.suspended]
+        .into_iter()
+        .map(|change| listed(change, pass, shown))
+        .fold(Truth::No, Truth::or);
+    let no_right = known.and(cancelled.or(suspended));
     let early = before_start(pass, shown);
     let right = no_right.not();
-    let elsewhere = match (shown.into_quiet, pass.quiet, pass.printed) {
-        (false, _, _) | (true, true, false) => Truth::No,
-        // Paper need not name what it cannot open.
-        (true, true, true) => Truth::Either("paper may name the quiet zone or not").and(right),
-        (true, false, _) => right,
-    };
+    let elsewhere = Truth::sure(shown.into_quiet && !pass.quiet).and(right);
+    let (stale, future) = age(pass, shown);
     let mut out = Verdict::from([
         ("credential_revoked", gone.or(listed)),
         ("booking_cancelled", cancelled.and(known)),
         ("no_grant", no_right),
         ("zone_not_granted", elsewhere),
         ("pass_replayed", replayed(pass, shown)),
-        ("pass_stale", Truth::sure(shown.code == Code::Screenshot)),
+        ("pass_stale", stale),
+        ("pass_future", future),
+        ("clock_untrusted", untrusted(shown).and(right)),
+        ("stale_policy", stale_policy(pass, known, shown).and(right)),
         (
             "assurance_too_low",
             Truth::sure(pass.printed && shown.phones_only),
@@ -235,6 +289,7 @@ fn of_pass(pass: &Pass, shown: &Shown) -> Verdict {
         out.insert("pass_not_yet_valid", early);
         out.insert("pass_expired", late);
     } else {
+        // The narrowed time of a right has both ends or is nothing.
         out.insert("outside_schedule", early.or(late).and(right));
         // Of a pass that it has not heard of it can say nothing else.
         for truth in out.values_mut() {
@@ -253,15 +308,48 @@ fn heard(change: Change, shown: &Shown) -> Truth {
         .cut_since_ms
         .is_some_and(|since| since + IN_FLIGHT_MS < asked_ms);
     match change.done_ms {
-        _ if unreachable || asked_ms > shown.answered_ms => Truth::No,
+        _ if unreachable || asked_ms > shown.answered_ms || asked_ms > shown.unknown_from_ms => {
+            Truth::No
+        }
         Some(done_ms) if done_ms < shown.known_upto_ms => Truth::Yes,
         Some(_) => Truth::Either("it may not have reached the gateway yet"),
         None => Truth::Either("nobody knows whether the server did it"),
     }
 }
 
+/// Whether the list of what is revoked has it. The list travels by itself and before the picture of everything: where the
+/// picture has it the list does, and it may have come earlier. A line leaves the list when the pass has ended.
+fn listed(change: Change, pass: &Pass, shown: &Shown) -> Truth {
+    let Some(asked_ms) = change.asked_ms else {
+        return Truth::No;
+    };
+    let unreachable = shown
+        .cut_since_ms
+        .is_some_and(|since| since + IN_FLIGHT_MS < asked_ms);
+    if unreachable || asked_ms > shown.answered_ms {
+        return Truth::No;
+    }
+    let by_list = match (shown.list, change.done_ms) {
+        (Some(list), _) if asked_ms > list.lacks_ms => return Truth::No,
+        (Some(list), Some(done_ms)) if done_ms <= list.has_ms => Truth::Yes,
+        _ => heard(change, shown),
+    };
+    // By the server's clock, which is right.
+    let over = shown.answered_ms >= pass.end_ms;
+    match (by_list, over) {
+        (Truth::Yes, false) => Truth::Yes,
+        (Truth::Yes, true) => Truth::Either("the line may have left the list at the end"),
+        _ => Truth::Either("the list may have come before the picture"),
+    }
+}
+
 fn before_start(pass: &Pass, shown: &Shown) -> Truth {
-    if shown.answered_ms < pass.start_ms {
+    if let Some(decided) = &shown.decided {
+        return Truth::sure(decided.at_ms - decided.err_ms < pass.start_ms);
+    }
+    if shown.stepped {
+        Truth::Either("the gateway's clock was moved")
+    } else if shown.answered_ms < pass.start_ms {
         Truth::Yes
     } else if shown.sent_ms > pass.start_ms + shown.edge_ms {
         Truth::No
@@ -271,12 +359,59 @@ fn before_start(pass: &Pass, shown: &Shown) -> Truth {
 }
 
 fn after_end(pass: &Pass, shown: &Shown) -> Truth {
-    if shown.sent_ms >= pass.end_ms {
+    if let Some(decided) = &shown.decided {
+        return Truth::sure(decided.at_ms + decided.err_ms >= pass.end_ms);
+    }
+    if shown.stepped {
+        Truth::Either("the gateway's clock was moved")
+    } else if shown.sent_ms >= pass.end_ms {
         Truth::Yes
     } else if shown.answered_ms < pass.end_ms - shown.edge_ms {
         Truth::No
     } else {
         Truth::Either("at the very end of the booking")
+    }
+}
+
+/// Whether the code is too old, and whether it is of a time to come. The clock's error comes off the life of a code.
+fn age(pass: &Pass, shown: &Shown) -> (Truth, Truth) {
+    if pass.printed {
+        return (Truth::No, Truth::No);
+    }
+    let Some(decided) = &shown.decided else {
+        let moved = Truth::sure(shown.stepped).perhaps("the gateway's clock was moved");
+        let old = Truth::sure(shown.code == Code::Screenshot);
+        return (if shown.stepped { moved } else { old }, moved);
+    };
+    let written_ms = shown.made_ms.div_euclid(SECOND_MS) * SECOND_MS;
+    let (life_ms, age_ms) = (CODE_LIFE_MS - decided.err_ms, decided.at_ms - written_ms);
+    (
+        Truth::sure(age_ms > life_ms),
+        Truth::sure(age_ms < -life_ms),
+    )
+}
+
+/// Whether nobody may enter by the clock.
+fn untrusted(shown: &Shown) -> Truth {
+    match &shown.decided {
+        Some(decided) => Truth::sure(decided.err_ms > ERR_MAX_MS || decided.untrusted),
+        None => Truth::sure(shown.stepped).perhaps("the gateway's clock was moved"),
+    }
+}
+
+/// Whether the gateway's knowledge is too old for this pass: a week for what it knows, three days for a pass that brings its own
+/// times, which also has to be that young, less the clock's error. A clock that was in 1970 makes its knowledge very old, from
+/// the next start until the server speaks again.
+fn stale_policy(pass: &Pass, known: Truth, shown: &Shown) -> Truth {
+    match &shown.decided {
+        Some(decided) => {
+            let life_ms = CARRIED_LIFE_MS - decided.err_ms;
+            let made_ms = pass.made.asked_ms.unwrap_or(pass.start_ms);
+            let no_longer_young = decided.at_ms - made_ms > life_ms;
+            let old = decided.stale_s > 3 * DAY_S || no_longer_young;
+            Truth::sure(decided.stale_s > 7 * DAY_S).or(Truth::sure(old).and(known.not()))
+        }
+        None => Truth::sure(shown.stepped).perhaps("the gateway's clock was moved"),
     }
 }
 

@@ -1,24 +1,26 @@
 //! What the simulated people share: doors, the weather, and the list of everything that was shown.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex as Guarded, PoisonError};
 use std::time::Duration;
 
 use sekisho_domain::access::Reason;
-use sekisho_domain::ids::{Correlation, DoorId};
+use sekisho_domain::ids::{Correlation, DeviceId, DoorId};
+use sekisho_domain::wire::bus::Answer;
 use serde::Serialize;
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock};
 
-use super::reference::{self, Code, Pass, Shown};
-use super::weather::{Fault, Weather};
+use super::bus::Measured;
+use super::liar::Liar;
+use super::reference::{self, Change, Code, Pass, Shown, Truth};
+use super::stock::{Case, Heard, Taken};
+use super::weather::{Fault, Moment, Weather};
 use crate::ambient;
 use crate::api::Api;
 use crate::lock::Lock;
-use crate::reader::{Reader, Shown as Answered};
+use crate::reader::{Copy as Copied, Presented, Reader, Shown as Answered};
 use crate::scenario::taps::eventually;
 
-/// How long after the line is back room for records may still be missing, ms.
-const ROOM_RETURNS_MS: i64 = 20_000;
 /// Times of a pass are whole seconds, and answers take a moment, ms.
 const ROUNDING_MS: i64 = 1_000;
 /// Error of a clock that nothing is doubted about, ms.
@@ -27,14 +29,10 @@ const CLOCK_ERR_MS: i64 = 500;
 const SAYS_EVERY: Duration = Duration::from_millis(1_300);
 /// What it said so long ago may still hold, ms.
 const HEARD_MS: i64 = 1_500;
-/// A beat that was heard longer ago may no longer be among those that count.
-const BEAT_AGES: Duration = Duration::from_millis(2_500);
-/// A read that takes longer was held up, ms.
-const SLOW_MS: i64 = 2_500;
 /// A lock opens this soon after the answer, or stays shut.
 const OPENS_WITHIN: Duration = Duration::from_secs(2);
-/// After a lock kept its beats to itself the gateway may quote an old one for so long, ms.
-const LOCK_SETTLES_MS: i64 = 5_000;
+/// A gateway that was started again has room at once; the answer to a read of before may still be under way, ms.
+const ROOM_RETURNS_MS: i64 = 1_500;
 
 /// A door as people find it.
 pub(super) struct Door {
@@ -50,6 +48,8 @@ pub(super) struct Door {
     pub(super) into_quiet: bool,
     /// It takes no paper.
     pub(super) phones_only: bool,
+    /// One person at a time, whichever way: whoever stands there when the lock opens is whom it opens for.
+    pub(super) turn: Mutex<()>,
 }
 
 /// Everything that people share.
@@ -65,10 +65,16 @@ pub(super) struct Street {
     /// The gateway's own word: it holds everything that the server knew before this instant, ms.
     pub(super) known_upto_ms: AtomicI64,
     /// The error that the gateway states for its clock, as often as it was heard: when, and ms.
-    pub(super) clock_err: Mutex<Vec<(i64, i64)>>,
+    pub(super) clock_err: Guarded<Vec<(i64, i64)>>,
+    /// When the snapshot in force was made, by the gateway's own word: when that was written, and the instant, ms.
+    pub(super) pictures: Guarded<Vec<(i64, i64)>>,
+    /// Everything that was taken back, by whoever it was.
+    changes: Guarded<Vec<Taken>>,
     /// Exit buttons pressed by people.
     pub(super) exits: AtomicU64,
-    visits: Mutex<Vec<Visit>>,
+    /// Who lies between devices and gateway.
+    pub(super) liar: Liar,
+    visits: Guarded<Vec<Visit>>,
 }
 
 /// A code that was shown.
@@ -84,6 +90,11 @@ pub(super) struct Visit {
     pub(super) shown: Shown,
     /// Of which pass, as its holder knew it then.
     pub(super) pass: Option<Pass>,
+    /// Which reader, and the number of the read.
+    pub(super) reader: DeviceId,
+    pub(super) n: u64,
+    /// At which door.
+    pub(super) of: DoorId,
     /// Every reason that was given; absent without an answer.
     pub(super) seen: Option<Vec<&'static str>>,
     /// Of the answer.
@@ -92,6 +103,10 @@ pub(super) struct Visit {
     pub(super) opened: Option<bool>,
     /// What the reference says against the answer.
     pub(super) difference: Option<String>,
+    /// The same read, sent again, was answered in another way.
+    pub(super) repeated: bool,
+    /// The answer came after the reader had given up.
+    pub(super) gave_up: bool,
 }
 
 impl Visit {
@@ -115,43 +130,88 @@ pub(super) struct Showing<'a> {
     pub(super) code: Code,
     pub(super) large: bool,
     pub(super) text: &'a str,
+    pub(super) made_ms: i64,
     pub(super) pass: Option<&'a Pass>,
     /// The reader sends it once more afterwards, because it missed the answer.
     pub(super) repeat: bool,
 }
 
 impl Street {
-    pub(super) fn new(api: Api, doors: [Door; 3], weather: Arc<Weather>) -> Self {
+    pub(super) fn new(api: Api, doors: [Door; 3], liar: Liar) -> Self {
         Self {
             api,
             doors,
-            weather,
+            weather: Arc::default(),
             hush: RwLock::new(()),
             known_upto_ms: AtomicI64::new(0),
-            clock_err: Mutex::default(),
+            clock_err: Guarded::default(),
+            pictures: Guarded::default(),
+            changes: Guarded::default(),
             exits: AtomicU64::new(0),
-            visits: Mutex::default(),
+            liar,
+            visits: Guarded::default(),
         }
     }
 
-    /// Every visit so far.
-    pub(super) fn visits(&self) -> Vec<Visit> {
+    fn visits(&self) -> Vec<Visit> {
         self.visits
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    /// The door of a name.
-    pub(super) fn door(&self, name: &str) -> Option<DoorId> {
-        let of_name = self.doors.iter().find(|door| door.name == name);
-        of_name.map(|door| door.lock.door())
+    /// Somebody asks for something to be taken back.
+    pub(super) fn asks(&self, taken: Taken) {
+        self.changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(taken);
+    }
+
+    /// What became of it.
+    pub(super) fn asked(&self, asked: Change, now: Change) {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(taken) = changes.iter_mut().find(|taken| taken.change == asked) {
+            taken.change = now;
+        }
+    }
+
+    /// Everything that is compared with the evidence.
+    pub(super) fn case(&self) -> Case {
+        let of = |reader: &Reader, out: bool| {
+            let answers = reader.answers().into_iter();
+            let reader = reader.device();
+            answers
+                .map(move |answer| Heard {
+                    reader,
+                    out,
+                    answer,
+                })
+                .collect::<Vec<_>>()
+        };
+        let pictures = self.pictures.lock().unwrap_or_else(PoisonError::into_inner);
+        Case {
+            visits: self.visits(),
+            answers: self
+                .doors
+                .iter()
+                .flat_map(|door| [of(&door.inward, false), of(&door.outward, true)].concat())
+                .collect(),
+            pictures: pictures.clone(),
+            changes: self
+                .changes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+            history: self.weather.history(),
+        }
     }
 
     /// Shows a code and compares the answer with the reference.
     pub(super) async fn show(&self, showing: Showing<'_>) -> Visit {
         let _moving = self.hush.read().await;
         let door = &self.doors[showing.door];
+        let _alone = door.turn.lock().await;
         let reader = if showing.out {
             &door.outward
         } else {
@@ -159,29 +219,28 @@ impl Street {
         };
         let known_upto_ms = self.known_upto_ms.load(Ordering::Relaxed);
         let sent_ms = ambient::now_ms();
-        let deaf = reader.heard_ago().is_none_or(|ago| ago > BEAT_AGES);
-        let result = reader.show(showing.text).await;
-        let mut shown = self.circumstances(&showing, sent_ms, known_upto_ms);
-        // On a machine that is busy with other things a read may take longer than the beat lives that it quotes.
-        shown.bus_troubled |= deaf || shown.answered_ms - sent_ms > SLOW_MS;
+        let mut presented = reader.present(showing.text).await;
+        self.liar.answers(&mut presented, door, showing.out).await;
+        let mut shown = self.circumstances(&showing, sent_ms, known_upto_ms, &presented);
         let mut visit = Visit {
             who: showing.who,
             door: door.name,
             out: showing.out,
             shown,
             pass: showing.pass.cloned(),
+            reader: reader.device(),
+            n: presented.n,
+            of: door.lock.door(),
             seen: None,
             correlation: None,
             opened: None,
             difference: None,
+            repeated: false,
+            gave_up: false,
         };
-        match result {
+        match &presented.result {
             Ok(Answered { n, answer, .. }) => {
-                let seen: Vec<_> = answer
-                    .reasons
-                    .iter()
-                    .map(|code| Reason::from_u8(*code).name())
-                    .collect();
+                let seen = reasons(answer);
                 visit.correlation = Some(answer.correlation);
                 let mut judged = judged(&showing, &shown, &seen, answer.granted);
                 if judged.is_some() {
@@ -194,16 +253,18 @@ impl Street {
                 visit.difference = judged;
                 if answer.granted {
                     visit.opened = Some(self.opened(door, answer.correlation).await);
+                    // The bus may have died on the way to the lock.
+                    visit.shown.lock_deaf = self
+                        .measured(&showing, &shown, &presented.copies)
+                        .lock_deaf();
                 }
                 visit.seen = Some(seen);
-                if showing.repeat && !shown.short_of_room {
-                    let again = reader.repeat(n, showing.text).await;
-                    if again.is_ok_and(|again| again.answer != answer) {
-                        visit.difference = Some("a repeat got another answer".to_owned());
-                    }
+                if showing.repeat && !shown.short_of_room && !self.liar.lies() {
+                    let again = reader.repeat(*n, showing.text).await;
+                    visit.repeated = again.is_ok_and(|again| again.answer != *answer);
                 }
             }
-            Err(_) if shown.bus_troubled => {}
+            Err(_) if shown.silent => {}
             Err(error) => visit.difference = Some(error.to_string()),
         }
         if let Some(difference) = &visit.difference {
@@ -214,12 +275,6 @@ impl Street {
             .unwrap_or_else(PoisonError::into_inner)
             .push(visit.clone());
         visit
-    }
-
-    /// Whether a grant may have been refused by its lock.
-    pub(super) fn lock_troubled(&self, shown: &Shown) -> bool {
-        let from = shown.sent_ms - LOCK_SETTLES_MS;
-        shown.bus_troubled || self.weather.was(Fault::LockSilent, from, shown.answered_ms)
     }
 
     fn edge_ms(&self, sent_ms: i64) -> i64 {
@@ -244,37 +299,91 @@ impl Street {
             .is_some()
     }
 
-    fn circumstances(&self, showing: &Showing<'_>, sent_ms: i64, known_upto_ms: i64) -> Shown {
+    fn circumstances(
+        &self,
+        showing: &Showing<'_>,
+        sent_ms: i64,
+        known_upto_ms: i64,
+        presented: &Presented,
+    ) -> Shown {
         let (weather, answered_ms) = (&self.weather, ambient::now_ms());
         let door = &self.doors[showing.door];
-        let some_late = weather.was(Fault::ReadsLate, sent_ms, answered_ms);
-        Shown {
+        let shown = Shown {
             code: showing.code,
             large: showing.large,
             into_quiet: door.into_quiet,
             phones_only: door.phones_only,
+            made_ms: showing.made_ms,
             sent_ms,
             answered_ms,
             known_upto_ms,
+            unknown_from_ms: answered_ms,
+            list: None,
             cut_since_ms: weather.cut_since(),
             edge_ms: self.edge_ms(sent_ms),
+            stepped: false,
+            decided: None,
             short_of_room: weather.was(Fault::DiskFull, sent_ms - ROOM_RETURNS_MS, answered_ms),
-            bus_troubled: some_late || weather.bus_troubled(sent_ms, answered_ms),
-            late: weather.throughout(Fault::ReadsLate, sent_ms, answered_ms),
+            stale: Truth::No,
+            lock_unheard: false,
+            lock_deaf: false,
+            silent: false,
+        };
+        let measured = self.measured(showing, &shown, &presented.copies);
+        let moved = |it: &(i64, Moment)| matches!(it.1, Moment::ClockMoved(_));
+        Shown {
+            stepped: measured.history.iter().any(moved),
+            stale: measured.stale(),
+            lock_unheard: measured.lock_unheard(),
+            lock_deaf: measured.lock_deaf(),
+            silent: measured.silent(),
+            ..shown
+        }
+    }
+
+    fn measured(&self, showing: &Showing<'_>, shown: &Shown, copies: &[Copied]) -> Measured {
+        let door = &self.doors[showing.door];
+        let reader = if showing.out {
+            &door.outward
+        } else {
+            &door.inward
+        };
+        Measured {
+            copies: copies.to_vec(),
+            sent_ms: shown.sent_ms,
+            answered_ms: shown.answered_ms,
+            beats: reader.beats(),
+            lock_beats: door.lock.beats(),
+            history: self.weather.history(),
         }
     }
 }
 
-fn judged(showing: &Showing<'_>, shown: &Shown, seen: &[&str], granted: bool) -> Option<String> {
-    if showing.out {
-        way_out(shown, seen, granted)
-    } else {
-        reference::difference(showing.pass, shown, seen, granted)
-    }
+/// Reasons of an answer, by name.
+pub(super) fn reasons(answer: &Answer) -> Vec<&'static str> {
+    let name = |code: &u8| Reason::from_u8(*code).name();
+    answer.reasons.iter().map(name).collect()
 }
 
-/// The way out is free: whatever is wrong with the code, unless nobody could be sure that the read is of now.
-fn way_out(shown: &Shown, seen: &[&str], granted: bool) -> Option<String> {
-    let excused = shown.bus_troubled || shown.late;
+fn judged(showing: &Showing<'_>, shown: &Shown, seen: &[&str], granted: bool) -> Option<String> {
+    judge(showing.out, showing.pass, shown, seen, granted)
+}
+
+/// What the reference says against an answer.
+fn judge(
+    out: bool,
+    pass: Option<&Pass>,
+    shown: &Shown,
+    seen: &[&str],
+    granted: bool,
+) -> Option<String> {
+    if !out {
+        return reference::difference(pass, shown, seen, granted);
+    }
+    // The way out is free, whatever is wrong with the code, unless the read was not of now or there is no lock to speak to.
+    let excused = match seen {
+        ["stale_read"] => shown.stale != Truth::No,
+        _ => shown.lock_unheard,
+    };
     (!granted && !excused).then(|| format!("the way out was refused with {seen:?}"))
 }

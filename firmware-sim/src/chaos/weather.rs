@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::Engine;
 use crate::ambient;
 
 /// What goes wrong.
@@ -26,6 +27,10 @@ pub enum Fault {
     WanFlapping,
     /// The gateway loses power.
     GatewayKilled,
+    /// The gateway loses power in the very moment in which a lock opens.
+    GatewayKilledAtRelease,
+    /// The gateway's wall clock is moved, by an hour or a day or back to 1970, and later put right.
+    ClockStepped,
     /// The server loses power.
     ServerKilled,
     /// The server stands still (SIGSTOP).
@@ -34,6 +39,8 @@ pub enum Fault {
     DatabaseFrozen,
     /// The database of the server ends at once and starts again. PostgreSQL only.
     DatabaseStopped,
+    /// Another program writes to the server's database and does not come to an end. SQLite only.
+    DatabaseLocked,
     /// A lock keeps its beats to itself.
     LockSilent,
     /// Readers send everything twice.
@@ -46,7 +53,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::UplinkBrokerKilled,
         Self::SiteBrokerKilled,
         Self::WanCut,
@@ -55,10 +62,13 @@ impl Fault {
         Self::WanLate,
         Self::WanFlapping,
         Self::GatewayKilled,
+        Self::GatewayKilledAtRelease,
+        Self::ClockStepped,
         Self::ServerKilled,
         Self::ServerFrozen,
         Self::DatabaseFrozen,
         Self::DatabaseStopped,
+        Self::DatabaseLocked,
         Self::LockSilent,
         Self::ReadsTwice,
         Self::ReadsLate,
@@ -74,8 +84,12 @@ impl Fault {
             | Self::WanLate
             | Self::WanFlapping => Thing::Wan,
             Self::UplinkBrokerKilled | Self::ServerKilled | Self::ServerFrozen => Thing::Server,
-            Self::DatabaseFrozen | Self::DatabaseStopped => Thing::Database,
-            Self::SiteBrokerKilled | Self::GatewayKilled | Self::DiskFull => Thing::Gateway,
+            Self::DatabaseFrozen | Self::DatabaseStopped | Self::DatabaseLocked => Thing::Database,
+            Self::SiteBrokerKilled
+            | Self::GatewayKilled
+            | Self::GatewayKilledAtRelease
+            | Self::ClockStepped
+            | Self::DiskFull => Thing::Gateway,
             Self::LockSilent => Thing::Lock,
             Self::ReadsTwice | Self::ReadsLate => Thing::Readers,
         }
@@ -90,16 +104,25 @@ impl Fault {
             Self::WanHalfOpen => (13_500, 14_500),
             Self::WanLate | Self::ReadsTwice | Self::WanFlapping => (2_000, 6_000),
             Self::GatewayKilled | Self::ServerKilled => (100, 3_000),
+            // Until a lock opens, and then as long as it takes to start again.
+            Self::GatewayKilledAtRelease => (4_000, 4_001),
+            Self::ClockStepped => (2_000, 5_000),
             Self::DatabaseFrozen | Self::DatabaseStopped => (1_000, 5_000),
+            // Beyond the patience of the server's own connections, now and then.
+            Self::DatabaseLocked => (2_000, 12_000),
             Self::LockSilent => (5_000, 9_000),
             Self::ReadsLate => (7_000, 9_000),
             Self::DiskFull => (7_000, 10_000),
         }
     }
 
-    /// Whether answers of the gateway may fail to come, or reads quote a beat that it no longer knows.
-    fn troubles_the_bus(self) -> bool {
-        self.acts_on() == Thing::Gateway
+    /// Whether it can happen above this database.
+    pub fn is_of(self, engine: Engine) -> bool {
+        match self {
+            Self::DatabaseFrozen | Self::DatabaseStopped => engine == Engine::Postgres,
+            Self::DatabaseLocked => engine == Engine::Sqlite,
+            _ => true,
+        }
     }
 }
 
@@ -131,12 +154,26 @@ pub struct Spell {
     pub to_ms: Option<i64>,
 }
 
-/// How long after trouble on the site bus devices may still be behind, ms.
-const BUS_SETTLES_MS: i64 = 9_000;
+/// What happened to the gateway, to the millisecond, by who did it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// The gateway ended, and its broker with it.
+    GatewayDied,
+    /// It was started.
+    GatewayStarted,
+    /// Its broker ended.
+    BusDied,
+    /// Its clock was moved to so many ms from the truth.
+    ClockMoved(i64),
+}
 
 /// The log of faults.
 #[derive(Default)]
-pub struct Weather(Mutex<Vec<Spell>>);
+pub struct Weather {
+    spells: Mutex<Vec<Spell>>,
+    moments: Mutex<Vec<(i64, Moment)>>,
+}
 
 impl Weather {
     /// A fault begins.
@@ -169,37 +206,39 @@ impl Weather {
         self.log().iter().find(cut).map(|spell| spell.from_ms)
     }
 
-    /// Whether trouble of the gateway or of its broker can have met a read between the two instants.
-    pub fn bus_troubled(&self, from_ms: i64, to_ms: i64) -> bool {
-        self.any(from_ms - BUS_SETTLES_MS, to_ms, Fault::troubles_the_bus)
+    /// Something happened to the gateway now.
+    pub fn note(&self, moment: Moment) {
+        self.moments().push((ambient::now_ms(), moment));
+    }
+
+    /// How long ago the gateway was started last, ms.
+    pub fn runs_for(&self) -> i64 {
+        let log = self.moments();
+        let started = log.iter().rev().find(|it| it.1 == Moment::GatewayStarted);
+        ambient::now_ms() - started.map_or(0, |it| it.0)
+    }
+
+    /// Everything that happened to the gateway, in order.
+    pub fn history(&self) -> Vec<(i64, Moment)> {
+        self.moments().clone()
     }
 
     /// Whether a fault was on at some time between the two instants.
     pub fn was(&self, fault: Fault, from_ms: i64, to_ms: i64) -> bool {
-        self.any(from_ms, to_ms, |it| it == fault)
-    }
-
-    /// Whether a fault was on all the time between the two instants.
-    pub fn throughout(&self, fault: Fault, from_ms: i64, to_ms: i64) -> bool {
-        let covers = |spell: &Spell| {
-            spell.fault == fault
-                && spell.from_ms <= from_ms
-                && spell.to_ms.is_none_or(|end_ms| end_ms >= to_ms)
-        };
-        self.log().iter().any(covers)
-    }
-
-    fn any(&self, from_ms: i64, to_ms: i64, which: impl Fn(Fault) -> bool) -> bool {
         let overlaps = |spell: &Spell| {
             spell.from_ms <= to_ms && spell.to_ms.is_none_or(|end_ms| end_ms >= from_ms)
         };
         self.log()
             .iter()
-            .any(|spell| which(spell.fault) && overlaps(spell))
+            .any(|spell| spell.fault == fault && overlaps(spell))
     }
 
     fn log(&self) -> MutexGuard<'_, Vec<Spell>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.spells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moments(&self) -> MutexGuard<'_, Vec<(i64, Moment)>> {
+        self.moments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -208,19 +247,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spell_counts_while_it_is_on_and_a_little_longer() {
+    fn a_spell_counts_while_it_is_on() {
         let weather = Weather::default();
         assert_eq!(weather.cut_since(), None);
         weather.begin(Fault::WanCut);
-        weather.begin(Fault::GatewayKilled);
         let now = ambient::now_ms();
         assert!(weather.cut_since().is_some_and(|since| since <= now));
-        assert!(weather.bus_troubled(now, now) && !weather.bus_troubled(now - 9, now - 5_000));
+        assert!(weather.was(Fault::WanCut, now, now));
         weather.end(Fault::WanCut);
-        weather.end(Fault::GatewayKilled);
         assert_eq!(weather.cut_since(), None);
-        assert!(weather.bus_troubled(now + 5_000, now + 6_000));
-        assert!(!weather.bus_troubled(now + 20_000, now + 21_000));
+        assert!(!weather.was(Fault::WanCut, now - 9_000, now - 5_000));
         assert!(!weather.was(Fault::WanCut, now + 5_000, now + 6_000));
+    }
+
+    #[test]
+    fn each_engine_has_faults_of_its_own() {
+        let of = |engine| Fault::ALL.into_iter().filter(move |it| it.is_of(engine));
+        assert_eq!(of(Engine::Sqlite).count(), 17);
+        assert_eq!(of(Engine::Postgres).count(), 18);
     }
 }

@@ -2,6 +2,7 @@
 
 mod endless;
 mod residents;
+mod rooms;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,11 +20,10 @@ use crate::boot::{RunDir, World};
 use crate::programs::Programs;
 use crate::scenario;
 use crate::summary::{Summary, judge};
+use crate::world::{Scenario, Script};
 
-/// A day that takes longer has failed.
-const DAY_MAX: Duration = Duration::from_mins(2);
-/// Seats in each of the two zones.
-const SEATS: usize = 10;
+/// A day that takes longer has failed. One takes some seventy seconds; this is for a machine that has other things to do.
+const DAY_MAX: Duration = Duration::from_mins(5);
 
 /// What a run needs to know.
 #[derive(Clone, Debug)]
@@ -36,14 +36,15 @@ pub struct Options {
 
 /// Plays one scripted day and judges it. What remains lies in a directory of its own under `keep`: bundle, trust file, oracle log
 /// and summary; when something went wrong, the programs' logs too.
-pub async fn once(options: &Options, seed: u64) -> anyhow::Result<Summary> {
+pub async fn once(options: &Options, scenario: &Scenario, seed: u64) -> anyhow::Result<Summary> {
     let started = Instant::now();
-    tracing::info!(seed, "playing a day");
+    let script = Script::draw(scenario, seed);
+    tracing::info!(seed, scenario = %script.name, "playing a day");
     let dir = Arc::new(RunDir::create(&options.keep)?);
     let kept = Kept::create(&options.keep, &format!("seed{seed}"))?;
     let played = match tokio::time::timeout(
         DAY_MAX,
-        play(options, Arc::clone(&dir), seed, started, &kept.0),
+        play(options, Arc::clone(&dir), (&script, seed), started, &kept.0),
     )
     .await
     {
@@ -70,12 +71,12 @@ pub async fn once(options: &Options, seed: u64) -> anyhow::Result<Summary> {
 async fn play(
     options: &Options,
     dir: Arc<RunDir>,
-    seed: u64,
+    day: (&Script, u64),
     started: Instant,
     keep: &Path,
 ) -> anyhow::Result<Summary> {
-    let mut world = World::boot(&options.programs, dir, SEATS).await?;
-    let inputs = scenario::play(&mut world, &options.programs, seed, started, keep).await?;
+    let mut world = World::boot_floor(&options.programs, dir, &day.0.floor, None).await?;
+    let inputs = scenario::play(&mut world, &options.programs, day, started, keep).await?;
     world.stop().await;
     Ok(judge(&inputs))
 }

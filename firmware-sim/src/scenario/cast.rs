@@ -1,30 +1,14 @@
 //! Who comes: people, phones, bookings, passes.
 
 use anyhow::Context as _;
-use sekisho_domain::ids::{BookingId, PersonId, SeatId};
+use sekisho_domain::ids::{BookingId, OrganisationId, PersonId, SeatId};
 use sekisho_domain::time::Timestamp;
 
 use crate::ambient;
 use crate::api::{Api, Kind, Pass, Want};
 use crate::boot::World;
 use crate::phone::Phone;
-use crate::prng::Prng;
-
-/// Names of simulated people: family and given name, and how an address spells them.
-const NAMES: [(&str, &str); 12] = [
-    ("松江 花子", "hanako"),
-    ("北見 太郎", "taro"),
-    ("長岡 美咲", "misaki"),
-    ("塩尻 健", "ken"),
-    ("萩 さくら", "sakura"),
-    ("豊北 誠", "makoto"),
-    ("蓼科 葵", "aoi"),
-    ("小諸 翔", "sho"),
-    ("真鶴 凛", "rin"),
-    ("上田 陸", "riku"),
-    ("白浜 結衣", "yui"),
-    ("鎌倉 湊", "minato"),
-];
+pub use crate::world::names;
 
 /// A person, and the phone of those who have one.
 pub struct Person {
@@ -49,10 +33,20 @@ pub struct Booked {
 }
 
 impl Person {
-    /// Creates a person; one with a phone signs in and registers it.
+    /// Creates a person of the operator's own; one with a phone signs in and registers it.
     pub async fn join(
         world: &World,
         name: (&str, &'static str),
+        with_phone: bool,
+    ) -> anyhow::Result<Self> {
+        Self::join_company(world, name, None, with_phone).await
+    }
+
+    /// The same for a person of `company`.
+    pub async fn join_company(
+        world: &World,
+        name: (&str, &'static str),
+        company: Option<OrganisationId>,
         with_phone: bool,
     ) -> anyhow::Result<Self> {
         let locale = if name.1.len().is_multiple_of(2) {
@@ -62,24 +56,37 @@ impl Person {
         };
         let id = world
             .api
-            .create_person(name.0, &format!("{}@company.example", name.1), locale)
+            .create_person_of(
+                company,
+                name.0,
+                &format!("{}@company.example", name.1),
+                locale,
+            )
             .await?;
-        let phone = if with_phone {
-            Some(Phone::new()?)
-        } else {
-            None
-        };
-        if let Some(phone) = &phone {
-            let link = world.server.sign_in_link(id).await?;
-            Api::sign_in(&world.server.url, &link)
-                .await?
-                .register_phone(id, phone)
-                .await?;
-        }
-        Ok(Self {
+        let person = Self {
             id,
             name: name.1,
-            phone,
+            phone: None,
+        };
+        if with_phone {
+            person.with_new_phone(world).await
+        } else {
+            Ok(person)
+        }
+    }
+
+    /// The same person with a new phone, which is registered in place of any earlier one.
+    pub async fn with_new_phone(&self, world: &World) -> anyhow::Result<Self> {
+        let phone = Phone::new()?;
+        let link = world.server.sign_in_link(self.id).await?;
+        Api::sign_in(&world.server.url, &link)
+            .await?
+            .register_phone(self.id, &phone)
+            .await?;
+        Ok(Self {
+            id: self.id,
+            name: self.name,
+            phone: Some(phone),
         })
     }
 
@@ -130,13 +137,6 @@ impl Person {
                 .context("a printed pass has a text"),
         }
     }
-}
-
-/// Names in an order that the seed gives.
-pub fn names(prng: &mut Prng) -> Vec<(&'static str, &'static str)> {
-    let mut names = NAMES.to_vec();
-    prng.shuffle(&mut names);
-    names
 }
 
 /// The next whole second that is at least `ms` from now.

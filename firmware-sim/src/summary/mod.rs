@@ -4,18 +4,23 @@
 //! broken rule shows up as a difference between two of them.
 
 mod checks;
+mod office;
+mod score;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use sekisho_domain::ids::{Correlation, GatewayId, StreamId};
+use sekisho_domain::ids::{Correlation, DeviceId, GatewayId, StreamId};
 use serde::{Deserialize, Serialize};
+
+pub use office::{Office, Telemetry};
+pub use score::Score;
 
 use crate::oracle;
 
 /// Everything that is known about a day after its end.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// Seed of the day.
     pub seed: u64,
@@ -37,6 +42,10 @@ pub struct Inputs {
     pub pages: Vec<(GatewayId, StreamId, u64)>,
     /// Read sent → unlock received, µs.
     pub latency_us: Vec<u64>,
+    /// What the world counted; what the product made of it is added by [`judge`].
+    pub score: Score,
+    /// What else there was, by the API; nothing of it in a run that is no day.
+    pub office: Office,
     /// Wall time of the whole day, s.
     pub duration_s: f64,
     /// Where the bundle lies.
@@ -101,7 +110,7 @@ pub struct GatewayFile {
 }
 
 /// What `sekisho-verify` said.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Verified {
     /// Its exit code.
     pub exit_code: i32,
@@ -136,6 +145,30 @@ pub struct Record {
     /// For decisions: whether the gateway's snapshot had the pass.
     #[serde(default)]
     pub known: Option<bool>,
+    /// Which device spoke.
+    #[serde(default)]
+    pub device: Option<DeviceId>,
+    /// Its seal within the stream.
+    #[serde(default)]
+    pub seal_no: u64,
+    /// When, by the sealer's clock, ms since 1970.
+    #[serde(default)]
+    pub at_ms: i64,
+    /// How far the sealer says that its clock may be wrong, ms.
+    #[serde(default)]
+    pub err_ms: u32,
+    /// What the sealer thinks of its clock: `synced`, `holdover` or `untrusted`.
+    #[serde(default)]
+    pub clock: String,
+    /// Snapshot in force.
+    #[serde(default)]
+    pub snapshot: Option<u64>,
+    /// How old the gateway's knowledge was, s.
+    #[serde(default)]
+    pub stale_s: Option<u32>,
+    /// Number of the list of what is revoked that is put in force.
+    #[serde(default)]
+    pub list: Option<u64>,
 }
 
 /// One thing that had to be so.
@@ -189,6 +222,13 @@ pub struct Summary {
     pub people: usize,
     /// Bookings made.
     pub bookings: usize,
+    /// What else there was.
+    #[serde(flatten)]
+    pub office: Office,
+    /// Reasons of all refusals, each once.
+    pub refusals: Vec<String>,
+    /// People who walked in behind somebody else, by the gateway.
+    pub tailgates_suspected: usize,
     /// Decisions, from the bundle.
     pub entries: Entries,
     /// What happened while the line to the server was cut.
@@ -203,6 +243,8 @@ pub struct Summary {
     pub evidence: Evidence,
     /// At the reader.
     pub latency_ms: Latency,
+    /// The score sheet.
+    pub score: Score,
     /// Wall time, s.
     pub duration_s: f64,
 }
@@ -273,6 +315,10 @@ pub fn judge(inputs: &Inputs) -> Summary {
     expectations.extend(checks::counts(inputs, &entries, &offline));
     expectations.extend(checks::openings(inputs, openings_without_record));
     expectations.extend(checks::completeness(inputs, &events));
+    let score = Score::complete(inputs, &events, openings_without_record);
+    expectations.extend(score.expectations());
+    expectations.extend(inputs.office.expectations());
+    let refusals: Vec<_> = entries.denied.keys().cloned().collect();
     expectations.push(Expectation::same(
         "evidence.verdict",
         "PASS",
@@ -288,6 +334,9 @@ pub fn judge(inputs: &Inputs) -> Summary {
         seed: inputs.seed,
         people: inputs.people,
         bookings: inputs.bookings,
+        office: inputs.office.clone(),
+        refusals,
+        tailgates_suspected: score.tailgates.suspected,
         entries,
         offline,
         events,
@@ -303,6 +352,7 @@ pub fn judge(inputs: &Inputs) -> Summary {
             tap_to_unlock_p50: percentile(&inputs.latency_us, 50),
             tap_to_unlock_p99: percentile(&inputs.latency_us, 99),
         },
+        score,
         duration_s: (inputs.duration_s * 10.0).round() / 10.0,
     }
 }

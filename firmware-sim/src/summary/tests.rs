@@ -1,7 +1,10 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 use sekisho_domain::ids::{Correlation, DeviceId, DoorId, GatewayId, StreamId};
 
-use super::{GatewayFile, Inputs, Outcome, Record, Summary, Verified, Visit, judge, percentile};
+use super::{
+    GatewayFile, Inputs, Office, Outcome, Record, Score, Summary, Verified, Visit, judge,
+    percentile,
+};
 use crate::oracle::{Line, What};
 
 const GATEWAY: GatewayId = GatewayId([1; 16]);
@@ -32,6 +35,14 @@ fn record(seq: u64, name: &str, n: u8, reasons: &[&str]) -> Record {
         reasons: reasons.iter().map(ToString::to_string).collect(),
         form: Some(if n == 3 { "carried" } else { "reference" }.to_owned()),
         known: Some(n != 3),
+        device: None,
+        seal_no: seq,
+        at_ms: 0,
+        err_ms: 500,
+        clock: "synced".to_owned(),
+        snapshot: Some(1),
+        stale_s: None,
+        list: None,
     }
 }
 
@@ -95,6 +106,8 @@ fn good() -> Inputs {
         },
         pages: (1..=7).map(|seq| (GATEWAY, STREAM, seq)).collect(),
         latency_us: vec![3_000, 9_000, 5_000],
+        score: Score::default(),
+        office: Office::default(),
         duration_s: 31.26,
         bundle: "b.evb".to_owned(),
         trust: "t.policy".to_owned(),
@@ -234,6 +247,68 @@ fn a_grant_that_opens_nothing_and_a_missing_cut_are_found() {
             .push(line(What::Refused, Some(1)))))
         .contains(&"openings.refused_by_lock")
     );
+}
+
+#[test]
+fn what_the_reference_and_the_counters_say_is_part_of_the_day() {
+    let failed = refused(|inputs| {
+        inputs.score.decisions = 20;
+        inputs.score.decisions_that_differ = 1;
+    });
+    assert_eq!(failing(&failed), ["reference.differs"]);
+    let failed = refused(|inputs| {
+        inputs.score.decisions = 20;
+        inputs.score.decisions_undecided = 3;
+    });
+    assert_eq!(failing(&failed), ["reference.decides"]);
+    let failed = refused(|inputs| inputs.score.egress_max_ms = 1_000.5);
+    assert_eq!(failing(&failed), ["life_safety.exit_within_1_s"]);
+    let failed = refused(|inputs| inputs.score.tailgates.happened = 1);
+    assert_eq!(failing(&failed), ["tailgates.suspected"]);
+    assert!((failed.score.tailgates.recall).abs() < 1e-9);
+}
+
+#[test]
+fn a_suspicion_without_a_tailgater_is_found_and_a_right_one_is_counted() {
+    let suspect = |inputs: &mut Inputs| {
+        let seen = Record {
+            correlation: None,
+            ..record(6, "tailgate.suspected", 9, &[])
+        };
+        inputs.verified.records.push(seen);
+    };
+    let failed = refused(suspect);
+    assert_eq!(failing(&failed), ["tailgates.suspected"]);
+    let mut inputs = good();
+    suspect(&mut inputs);
+    inputs.score.tailgates.happened = 1;
+    let summary = judge(&inputs);
+    assert!(summary.ok && summary.tailgates_suspected == 1);
+    assert!((summary.score.tailgates.recall - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn measurements_have_to_add_up() {
+    let played = |received, declared| Office {
+        scenario: "day".to_owned(),
+        telemetry: super::Telemetry {
+            last_seq: 10,
+            received,
+            declared,
+        },
+        ..Office::default()
+    };
+    let mut inputs = good();
+    inputs.office = played(7, 3);
+    assert!(judge(&inputs).ok);
+    for (received, declared, name) in [
+        (7, 2, "telemetry.adds_up"),
+        (8, 3, "telemetry.adds_up"),
+        (0, 10, "telemetry.received"),
+    ] {
+        let failed = refused(|inputs| inputs.office = played(received, declared));
+        assert_eq!(failing(&failed), [name]);
+    }
 }
 
 #[test]
