@@ -170,6 +170,12 @@ actions! {
     ReadBooking "booking.read" own ALL same RUNS operated RUNS accessible NOBODY;
     /// Make or cancel a booking. Whether the company reaches the site is a rule of booking, not of authority.
     WriteBooking "booking.write" own WORKS same RUNS operated RUNS accessible NOBODY;
+    /// See a visit: the visitor's name, the purpose, the state.
+    ReadVisit "visit.read" own ALL same RUNS operated RUNS accessible NOBODY;
+    /// Invite a visitor or cancel the visit, and hold the visitor's pass; own: as the host.
+    WriteVisit "visit.write" own WORKS same RUNS operated RUNS accessible NOBODY;
+    /// Say at the desk that a visitor has come or gone.
+    ReceiveVisitor "visit.receive" own WORKS same NOBODY operated RUNS accessible NOBODY;
     /// See that a pass exists, its kind, times and state.
     ReadPass "pass.read" own ALL same RUNS operated RUNS accessible NOBODY;
     /// Have a pass issued and handed out.
@@ -194,6 +200,8 @@ actions! {
     UnlockDoor "door.unlock" own NOBODY same NOBODY operated RUNS accessible NOBODY;
     /// Put a door into a mode from afar; itself recorded, with a reason.
     SetDoorMode "door.mode" own NOBODY same NOBODY operated RUNS accessible NOBODY;
+    /// Say that somebody has seen to an alarm; itself recorded, with a reason.
+    AcknowledgeAlarm "alarm.acknowledge" own NOBODY same NOBODY operated RUNS accessible NOBODY;
     /// Export the evidence of a site.
     ExportEvidence "evidence.export" own NOBODY same NOBODY operated READS accessible NOBODY;
     /// List tokens; secrets are never shown again.

@@ -134,6 +134,8 @@ ids! {
     BookingId = "bkg";
     /// One seat for one half-open interval.
     AllocationId = "alc";
+    /// A visitor's stay, from the invitation on.
+    VisitId = "vst";
     /// What the person carries.
     PassId = "pas";
     /// A phone's signing key, registered.
@@ -154,6 +156,8 @@ ids! {
     LogId = "log";
     /// A token for the API.
     TokenId = "tok";
+    /// Something that needs a human.
+    AlarmId = "alr";
     /// A waiting side effect.
     OutboxId = "obx";
 }

@@ -25,4 +25,5 @@ pub mod refusal;
 #[cfg(test)]
 mod test_keys;
 pub mod time;
+pub mod visit;
 pub mod wire;

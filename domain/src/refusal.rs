@@ -96,6 +96,8 @@ codes! {
     PersonSuspended "person_suspended" 403 "利用が停止されています。" "Use is suspended for this person.";
     BookingEnded "booking_ended" 409 "この予約はすでに終わっています。" "This booking has already ended.";
     BookingCancelled "booking_cancelled" 409 "この予約は取り消されています。" "This booking was cancelled.";
+    BookingNotCancelled "booking_not_cancelled" 409 "この予約は取り消されていません。" "This booking is not cancelled.";
+    UndoTooLate "undo_too_late" 409 "取り消しから60秒が過ぎたため、元に戻せません。" "More than 60 seconds have passed since the cancellation.";
     NoHolderKey "no_holder_key" 409 "スマートフォンの鍵が登録されていません。" "No phone is registered for this person.";
     StaticNotAccepted "static_not_accepted" 409 "この施設では印刷した入館証を使えません。" "No door of this site accepts a printed pass.";
     HolderProofInvalid "holder_proof_invalid" 422 "鍵の登録を確認できませんでした。やり直してください。" "The proof of the phone's key is not valid; start again.";
@@ -114,11 +116,19 @@ codes! {
     UnknownTimeZone "unknown_time_zone" 422 "時間帯の名前が正しくありません。" "This is not the name of a time zone.";
     AlreadySetUp "already_set_up" 409 "初期設定はすでに終わっています。" "The first set-up is already done.";
     SiteHeld "site_held" 409 "復元後の確認が終わっていないため、この施設では新しい権限を発行できません。" "Nothing is signed or granted at this site: this server was restored from a backup that is not confirmed to be the newest.";
+    KeyringAway "keyring_away" 409 "鍵束の署名鍵がこのサーバーにありません。管理者が鍵を戻すまで、この操作はできません。" "The key that signs keyrings is not on this server; this has to wait until an administrator puts it back.";
     GatewayUnreachable "gateway_unreachable" 409 "ゲートウェイと通信できません。" "The gateway cannot be reached.";
     MethodNotAllowed "method_not_allowed" 405 "この操作はできません。" "This cannot be done here.";
     BodyTooLarge "body_too_large" 413 "送信された内容が大きすぎます。" "That is more than is accepted here.";
     CrossSite "cross_site" 403 "別のサイトから送られた操作は受け付けません。この画面を開き直してください。" "This came from another site and was not accepted; open this page again.";
     RequestRunning "request_running" 409 "同じ Idempotency-Key の処理が進行中です。" "A request with this Idempotency-Key is still running.";
+    VisitTooLong "visit_too_long" 422 "来訪は24時間以内にしてください。" "A visit lasts 24 hours at most.";
+    HostNotThere "host_not_there" 409 "受入担当者がその時間に施設を利用する予約がありません。" "The host has no booking there at that time.";
+    ZoneClosedToVisitors "zone_closed_to_visitors" 403 "この区画には来訪者を案内できません。" "Visitors are not admitted to this zone.";
+    TooManyVisitors "too_many_visitors" 409 "同じ時間に受け入れられる来訪者の人数を超えています。" "The host has as many visitors at that time as the site allows.";
+    VisitEnded "visit_ended" 409 "この来訪はすでに終わっています。" "This visit is over.";
+    VisitCancelled "visit_cancelled" 409 "この来訪は取り消されています。" "This visit was cancelled.";
+    VisitorNotHere "visitor_not_here" 409 "この来訪者の入館の記録がありません。" "Nothing says that this visitor is inside.";
     TooManyRequests "too_many_requests" 429 "しばらくしてからやり直してください。" "Too many requests; try again later.";
 }
 

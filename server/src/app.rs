@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::store::Db;
 use crate::trees::Trees;
 use crate::uplink::Uplink;
+use crate::waits::Waits;
 
 /// A clock. Two real ones exist: the system's, and a test's.
 pub trait Clock: Send + Sync {
@@ -68,6 +69,10 @@ pub struct App {
     pub facts_changed: Notify,
     /// Wakes the job that publishes tiles: a log has a new head.
     pub sequenced: Notify,
+    /// Wakes the job of the uplink's revocation list: a gateway was revoked.
+    pub gateway_ended: Notify,
+    /// Sites that wait for their gateways after a start.
+    pub waits: Waits,
     /// The logs' trees, for proofs.
     pub trees: Trees,
     /// What waits to be sent to gateways, and their sessions.
@@ -102,6 +107,8 @@ impl App {
             pending: Notify::new(),
             facts_changed: Notify::new(),
             sequenced: Notify::new(),
+            gateway_ended: Notify::new(),
+            waits: Waits::default(),
             trees: Trees::default(),
             uplink: Uplink::default(),
             keystore,
@@ -177,6 +184,24 @@ impl App {
         };
         let key = Arc::new(found.with_context(missing)?.key);
         keys.insert(purpose, Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// The stored key of a purpose that `is_it` recognises. Never makes one.
+    pub fn stored_key(
+        &self,
+        purpose: Purpose,
+        is_it: impl Fn(&VerifyingKey) -> bool,
+    ) -> anyhow::Result<Option<Arc<SigningKey>>> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read again each time: a key that was taken offline must not go on working out of memory.
+        let stored = self.keystore.load(&purpose)?;
+        let found = stored.into_iter().find(|it| is_it(&it.key.verifying()));
+        let key = found.map(|it| Arc::new(it.key));
+        match &key {
+            Some(key) => keys.insert(purpose, Arc::clone(key)),
+            None => keys.remove(&purpose),
+        };
         Ok(key)
     }
 

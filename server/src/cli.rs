@@ -13,16 +13,15 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Parser, Subcommand, ValueEnum};
 use sekisho_domain::authority::Role;
-use sekisho_domain::crypto::hex;
 use sekisho_domain::evidence::bundle::parse_nonce;
-use sekisho_domain::ids::{OrganisationId, PersonId, SiteId};
+use sekisho_domain::ids::{GatewayId, OrganisationId, PersonId, SiteId};
 use sekisho_server::app::App;
 use sekisho_server::config::{Config, EXAMPLE, LogFormat};
 use sekisho_server::flows::add_gateway::add_gateway;
 use sekisho_server::flows::create_setup_link::create_setup_link;
 use sekisho_server::flows::create_token::{CreateToken, create_token};
-use sekisho_server::flows::export_bundle::export_bundle;
 use sekisho_server::flows::request_sign_in::sign_in_link_for;
+use sekisho_server::flows::revoke_gateway::revoke_gateway;
 use sekisho_server::flows::{Actor, FlowError};
 use sekisho_server::serve::{self, Running};
 use sekisho_server::store::{Scope, organisations};
@@ -53,12 +52,14 @@ Examples:
   sekisho serve                              run everything
   sekisho setup-link                         the link of the first administrator
   sekisho gateway add --site sit_01j…        a code for `sekisho-gateway enrol`
+  sekisho gateway revoke --gateway gwy_01j… --reason 盗難    it is believed no more
   sekisho token create --name demo           a token for the API
   sekisho evidence export --site sit_01j… --out 2026.evb
   sekisho backup --out /srv/backup/$(date +%F).sekisho
   sekisho restore /srv/backup/2026-11-20.sekisho
   sekisho restore --reconcile --site sit_01j… --approve 'Hanako Izumo'
   sekisho doctor                             what is wrong, and what to do
+  sekisho witness --dir w1 --name witness.example/w1 --logs trust.policy
 
 Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 refused, 2 wrong usage or configuration, 3 failed.";
 
@@ -126,6 +127,24 @@ enum Command {
         #[arg(long, requires = "reconcile", value_name = "NAME")]
         approve: Option<String>,
     },
+    /// Run a witness: cosign the heads of logs, each only if it extends the one cosigned before (C2SP tlog-witness).
+    ///
+    /// For logs of others, and best on a machine of its own: a witness next to the log that it watches proves little. Plain
+    /// HTTP; put TLS in front of it. Its verifier key goes to stdout, for the `witness` line of a trust file.
+    Witness {
+        /// Where its key and its database lie; made when it is not there.
+        #[arg(long)]
+        dir: PathBuf,
+        /// Its name in cosignatures, by custom a URL without scheme, e.g. witness.example/w1.
+        #[arg(long)]
+        name: String,
+        /// A trust file (C2SP tlog-policy) whose `log` lines name the logs to watch; read again at each request.
+        #[arg(long, value_name = "FILE")]
+        logs: PathBuf,
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:8410", value_name = "ADDRESS")]
+        listen: std::net::SocketAddr,
+    },
     /// Look for what is wrong: each finding with its cause and cure. Changes nothing. Exit code 1 when something fails.
     Doctor {
         /// One JSON object instead of lines.
@@ -141,6 +160,19 @@ enum GatewayCommand {
         /// The site, as `sit_…`.
         #[arg(long)]
         site: SiteId,
+    },
+    /// Revoke a gateway: stolen, broken or to be replaced. It is cut off within a second, what it still sends is refused, and
+    /// its site may get another with `gateway add`.
+    ///
+    /// Its doors go on with what the box knows until they are given to the next gateway: a box in strange hands has to be
+    /// taken off its site bus by hand (see OPERATING, "A gateway is stolen").
+    Revoke {
+        /// The gateway, as `gwy_…`; `doctor` names them.
+        #[arg(long)]
+        gateway: GatewayId,
+        /// Why, 1 to 200 characters. Kept beside the record, never in the log.
+        #[arg(long)]
+        reason: String,
     },
 }
 
@@ -179,6 +211,9 @@ enum EvidenceCommand {
         /// The auditor's nonce, 32 hexadecimal digits; default: one of ours.
         #[arg(long, value_parser = nonce)]
         nonce: Option<[u8; 16]>,
+        /// A log that has ended: of the fiscal year that began in April of this year. No cut is asked for.
+        #[arg(long, conflicts_with = "nonce")]
+        year: Option<i64>,
     },
 }
 
@@ -217,6 +252,15 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     }
     if let Command::Doctor { json } = cli.command {
         return examine(&cli.config, json);
+    }
+    if let Command::Witness {
+        dir,
+        name,
+        logs,
+        listen,
+    } = &cli.command
+    {
+        return crate::witness::run(dir, name, logs, *listen);
     }
     let config = match Config::load(&cli.config) {
         Ok(config) => config,
@@ -295,22 +339,17 @@ fn log_to_stderr(config: &Config) -> Result<(), String> {
 
 async fn execute(command: Command, config: Config, path: &Path) -> Result<(), FlowError> {
     match command {
-        Command::ConfigExample | Command::Openapi | Command::Doctor { .. } => {}
+        Command::ConfigExample
+        | Command::Openapi
+        | Command::Doctor { .. }
+        | Command::Witness { .. } => {}
         Command::Serve => run_server(config).await?,
         Command::Migrate => migrate(&config).await?,
         Command::SetupLink => println!("{}", create_setup_link(&*open(config).await?).await?),
         Command::SignInLink { person } => {
             println!("{}", sign_in_link_for(&*open(config).await?, person).await?);
         }
-        Command::Gateway(GatewayCommand::Add { site }) => {
-            let added = add_gateway(&*open(config).await?, &Actor::system(), site).await?;
-            eprintln!(
-                "{} can enrol until {} with this code, once:",
-                added.gateway,
-                added.expires_at.rfc3339()
-            );
-            println!("{}", added.code);
-        }
+        Command::Gateway(command) => gateway(command, config).await?,
         Command::Token(TokenCommand::Create {
             name,
             role,
@@ -334,8 +373,13 @@ async fn execute(command: Command, config: Config, path: &Path) -> Result<(), Fl
             )
             .await?;
         }
-        Command::Evidence(EvidenceCommand::Export { site, out, nonce }) => {
-            export(&*open(config).await?, site, &out, nonce).await?;
+        Command::Evidence(EvidenceCommand::Export {
+            site,
+            out,
+            nonce,
+            year,
+        }) => {
+            upkeep::export(&*open(config).await?, site, &out, nonce, year).await?;
         }
         Command::Backup { out } => {
             let around = surroundings(&config);
@@ -357,6 +401,30 @@ async fn execute(command: Command, config: Config, path: &Path) -> Result<(), Fl
     Ok(())
 }
 
+async fn gateway(command: GatewayCommand, config: Config) -> Result<(), FlowError> {
+    let app = open(config).await?;
+    match command {
+        GatewayCommand::Add { site } => {
+            let added = add_gateway(&app, &Actor::system(), site).await?;
+            eprintln!(
+                "{} can enrol until {} with this code, once:",
+                added.gateway,
+                added.expires_at.rfc3339()
+            );
+            println!("{}", added.code);
+        }
+        GatewayCommand::Revoke { gateway, reason } => {
+            let revoked = revoke_gateway(&app, &Actor::system(), gateway, &reason).await?;
+            eprintln!(
+                "revoked; `sekisho gateway add --site {}` gives the site another",
+                revoked.site
+            );
+            println!("{gateway}");
+        }
+    }
+    Ok(())
+}
+
 async fn migrate(config: &Config) -> anyhow::Result<()> {
     sekisho_certs::files::create_private_dir(&config.data_dir).context("making data_dir")?;
     let url = config.database_url().context("database")?;
@@ -371,27 +439,6 @@ async fn new_token(app: &App, want: CreateToken) -> Result<(), FlowError> {
     let until = made.token.expires_at.rfc3339();
     eprintln!("{} works until {until}", made.token.id);
     println!("{}", made.secret);
-    Ok(())
-}
-
-async fn export(
-    app: &App,
-    site: SiteId,
-    out: &Path,
-    nonce: Option<[u8; 16]>,
-) -> Result<(), FlowError> {
-    eprintln!("asking for cuts…");
-    let report = export_bundle(app, &Actor::system(), site, nonce, out).await?;
-    for finding in &report.findings {
-        eprintln!("finding: {finding}");
-    }
-    eprintln!(
-        "{} leaves of {}, nonce {}",
-        report.leaves,
-        report.origin,
-        hex(&report.nonce)
-    );
-    println!("{}\n{}", report.bundle.display(), report.policy.display());
     Ok(())
 }
 

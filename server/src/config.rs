@@ -27,6 +27,8 @@ pub struct Config {
     pub mail: Mail,
     /// How often gateways hear what is newest.
     pub gateways: Gateways,
+    /// Bundles of evidence.
+    pub evidence: Evidence,
     /// This program's own log.
     pub log: Log,
 }
@@ -101,6 +103,18 @@ pub struct Mail {
 pub struct Gateways {
     /// Time between two freshness statements, s.
     pub freshness_s: u32,
+    /// How long a start waits for gateways before their sites' logs go on, s; 0: not at all.
+    pub start_wait_s: u32,
+}
+
+/// `[evidence]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evidence {
+    /// How long a bundle can be fetched after it was made, days.
+    pub keep_bundles_days: u32,
+    /// How many bundles of one site are kept at most.
+    pub keep_bundles: u32,
 }
 
 /// Form of this program's log lines.
@@ -133,6 +147,7 @@ impl Default for Config {
             uplink: Uplink::default(),
             mail: Mail::default(),
             gateways: Gateways::default(),
+            evidence: Evidence::default(),
             log: Log::default(),
         }
     }
@@ -170,7 +185,19 @@ impl Default for Uplink {
 
 impl Default for Gateways {
     fn default() -> Self {
-        Self { freshness_s: 60 }
+        Self {
+            freshness_s: 60,
+            start_wait_s: 10,
+        }
+    }
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self {
+            keep_bundles_days: 7,
+            keep_bundles: 5,
+        }
     }
 }
 
@@ -385,6 +412,24 @@ impl Config {
                 "write 1 to 60; doors treat anything older than two minutes as stale",
             );
         }
+        if self.gateways.start_wait_s > 600 {
+            return bad(
+                "gateways.start_wait_s",
+                &self.gateways.start_wait_s,
+                "write 0 to 600; until then a gateway that is away keeps its site's log from going on",
+            );
+        }
+        for (key, value) in [
+            (
+                "evidence.keep_bundles_days",
+                self.evidence.keep_bundles_days,
+            ),
+            ("evidence.keep_bundles", self.evidence.keep_bundles),
+        ] {
+            if !(1..=365).contains(&value) {
+                return bad(key, &value, "write 1 to 365");
+            }
+        }
         Ok(())
     }
 }
@@ -406,60 +451,4 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn the_example_is_the_default_and_names_every_key() {
-        let defaults = Config::parse("", Path::new("/base")).unwrap();
-        assert_eq!(
-            Config::parse(EXAMPLE, Path::new("/base")).unwrap(),
-            defaults
-        );
-        // Optional keys are commented out; uncommenting them must still be understood.
-        let all: String = EXAMPLE
-            .lines()
-            .map(|line| line.strip_prefix("#! ").unwrap_or(line))
-            .fold(String::new(), |text, line| text + line + "\n");
-        let keys = toml::from_str::<Config>(&all).unwrap();
-        assert!(
-            keys.database.url.is_some()
-                && keys.database.url_file.is_some()
-                && keys.http.public_url.is_some()
-        );
-        assert!(keys.http.tls_cert_file.is_some() && keys.http.tls_key_file.is_some());
-        assert_eq!(defaults.mail.dir, Path::new("/base/data/mail"));
-        assert_eq!(
-            defaults.database_url().unwrap(),
-            "sqlite:/base/data/sekisho.db"
-        );
-        assert_eq!(defaults.public_url(), "http://127.0.0.1:8080");
-    }
-
-    #[test]
-    fn what_cannot_work_is_refused_with_key_value_and_cure() {
-        for (text, part) in [
-            (
-                "[http]\nlisten = \"0.0.0.0:80\"",
-                "http.listen = \"0.0.0.0:80\" cannot work: without TLS",
-            ),
-            (
-                "[http]\npublic_url = \"https://a.example/\"",
-                "without a slash at the end",
-            ),
-            ("[http]\ntls_cert_file = \"a.pem\"", "belong together"),
-            (
-                "[database]\nurl = \"mysql://me:secret@h/d\"",
-                "database.url = \"mysql…\" cannot work: write sqlite:PATH or",
-            ),
-            ("[machines]\nnames = []", "machines.names"),
-            ("[gateways]\nfreshness_s = 0", "write 1 to 60"),
-            ("[gateways]\nfreshnes_s = 1", "unknown field `freshnes_s`"),
-            ("[uplink]\nmode = \"none\"", "unknown variant `none`"),
-        ] {
-            let error = Config::parse(text, Path::new("")).unwrap_err().to_string();
-            assert!(error.contains(part), "{error} does not say {part}");
-        }
-    }
-}
+mod tests;

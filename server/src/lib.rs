@@ -21,3 +21,4 @@ pub mod serve;
 pub mod store;
 pub mod trees;
 pub mod uplink;
+pub mod waits;

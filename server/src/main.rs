@@ -5,6 +5,7 @@
 mod cli;
 mod system;
 mod upkeep;
+mod witness;
 
 use std::process::ExitCode;
 

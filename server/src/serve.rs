@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use sekisho_bus::{Acl, Broker, BrokerConfig, BrokerTls};
 use sekisho_certs::{Issued, Profile, files, tls};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Clock, Mailer, Rng};
 use crate::config::{Config, UplinkMode};
-use crate::flows::start_fence::{self, start_fence};
+use crate::flows::start_fence::{self, start_fence, wait_for_gateways};
 use crate::store::Db;
 use crate::{backup, flows, http, ingest, jobs, store};
 
@@ -69,8 +69,24 @@ pub async fn open(config: Config, around: Surroundings) -> anyhow::Result<Arc<Ap
     let db = Db::open(&config.database_url()?).await?;
     if db.engine() == "sqlite" {
         db.migrate().await.context("migrating the database")?;
+    } else {
+        migrated(&db).await?;
     }
     App::new(config, db, around.clock, around.rng, around.mailer)
+}
+
+/// Says what to do before anything asks for a table that is not there.
+async fn migrated(db: &Db) -> anyhow::Result<()> {
+    let (applied, known) = db.schema().await.context("reading the database's schema")?;
+    ensure!(
+        applied >= known,
+        "the database has schema {applied}, and this program needs {known}: run `sekisho migrate` first (take a backup before)"
+    );
+    ensure!(
+        applied == known,
+        "the database has schema {applied}, and this program knows only {known}: install the newer version that migrated it"
+    );
+    Ok(())
 }
 
 /// Runs until `stop`. Ready when `run.json` is there.
@@ -85,11 +101,12 @@ pub async fn serve(
     let machines = listen("machines.listen", config.machines.listen).await?;
     let app = open(config, around).await?;
     start_fence(&app).await?;
+    wait_for_gateways(&app).await?;
     let mut tx = app.db.write().await?;
     let candidate = sekisho_domain::ids::OrganisationId::new(app.now().0, app.random()).0;
     let server = store::installation::server_id(&mut tx, candidate, app.now())
         .await
-        .context("reading the database; on PostgreSQL run `sekisho migrate` first")?;
+        .context("reading the database")?;
     // The keys and the log of what belongs to no site: made now, not in the middle of the first request.
     flows::open_log::current_log(&mut tx, &app, None)
         .await
@@ -166,9 +183,10 @@ async fn uplink(
     names.sort();
     names.dedup();
     let issued = root.issue(&Profile::Broker { id: server, names }, app.now().0)?;
+    let revoked = jobs::crl::list(app).await?;
     let tls = BrokerTls {
         root_pem: root.cert_pem().to_owned(),
-        crl_pem: jobs::crl::list(app).await?,
+        crl_pem: revoked.pem.clone(),
         cert_pem: issued.certificate.pem,
         key_pem: issued.key_pem,
     };
@@ -185,7 +203,12 @@ async fn uplink(
         )
     })?;
     let port = broker.port();
-    tasks.spawn(jobs::crl::run(Arc::clone(app), broker, stop.clone()));
+    tasks.spawn(jobs::crl::run(
+        Arc::clone(app),
+        broker,
+        revoked,
+        stop.clone(),
+    ));
     let own = if config.listen.ip().is_unspecified() {
         "127.0.0.1".to_owned()
     } else {

@@ -1,4 +1,4 @@
-//! `backup`, `restore` and `doctor` on the command line.
+//! `backup`, `restore`, `doctor` and `evidence export` on the command line.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -8,14 +8,42 @@
 use std::path::Path;
 
 use anyhow::Context;
+use sekisho_domain::crypto::hex;
 use sekisho_domain::ids::SiteId;
 use sekisho_server::app::App;
 use sekisho_server::backup;
 use sekisho_server::config::Config;
 use sekisho_server::doctor::{self, Finding, Level};
-use sekisho_server::flows::FlowError;
+use sekisho_server::flows::export_bundle::export_bundle;
+use sekisho_server::flows::export_closed::export_closed;
 use sekisho_server::flows::reconcile_log::{Reconciled, reconcile_log};
+use sekisho_server::flows::{Actor, FlowError};
 use sekisho_server::serve::Surroundings;
+
+/// Writes a bundle; its path and that of its trust file on stdout.
+pub(crate) async fn export(
+    app: &App,
+    site: SiteId,
+    out: &Path,
+    nonce: Option<[u8; 16]>,
+    year: Option<i64>,
+) -> Result<(), FlowError> {
+    let report = if let Some(year) = year {
+        export_closed(app, &Actor::system(), site, year, out).await?
+    } else {
+        eprintln!("asking for cuts…");
+        export_bundle(app, &Actor::system(), site, nonce, out).await?
+    };
+    for finding in &report.findings {
+        eprintln!("finding: {finding}");
+    }
+    eprintln!("{} leaves of {}", report.leaves, report.origin);
+    if year.is_none() {
+        eprintln!("nonce {}", hex(&report.nonce));
+    }
+    println!("{}\n{}", report.bundle.display(), report.policy.display());
+    Ok(())
+}
 
 /// Writes a backup; its path on stdout.
 pub(crate) async fn backup(

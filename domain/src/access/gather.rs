@@ -1,6 +1,7 @@
 //! From what a gateway holds to what a decision reads.
 
 use super::{Check, Facts, Form, GrantFacts, Issuer, Mode, PassFacts, Request};
+use crate::ids::SubjectId;
 use crate::pass::{Claims, Presented, Shown};
 use crate::time::{Interval, Timestamp};
 use crate::wire::bus::Direction;
@@ -18,6 +19,22 @@ pub struct Held<'a> {
     pub revoked: bool,
     /// The last code accepted from this pass: seconds and counter.
     pub ratchet: Option<(u32, u16)>,
+    /// Of those whose company it needs ([`escorts`]): who is inside.
+    pub inside: Vec<SubjectId>,
+}
+
+/// Whose company a presentation needs: what the pass says itself, and what the grants behind it say.
+pub fn escorts(presented: &Presented, held: &Held<'_>) -> Vec<SubjectId> {
+    let own = rights(held).filter_map(|grant| grant.escort);
+    presented.escort().into_iter().chain(own).collect()
+}
+
+/// The grants that the pass stands for. What the row does not name, or names for somebody else, is no right of this pass.
+fn rights<'a>(held: &'a Held<'_>) -> impl Iterator<Item = &'a Grant> {
+    held.grants.iter().copied().filter(|grant| {
+        held.row
+            .is_some_and(|row| row.grants.contains(&grant.id) && row.subject == grant.subject)
+    })
 }
 
 /// Everything whose revocation revokes what was shown: the pass and whoever it is for, as it says itself and as the snapshot
@@ -108,6 +125,8 @@ pub fn facts(
         // A static pass lets in once.
         (None, Some(_)) => true,
     };
+    let escorts = escorts(presented, held);
+    let inside = |host| held.inside.contains(host);
     Facts {
         policy: policy.digest(),
         zone: door.zone,
@@ -118,15 +137,7 @@ pub fn facts(
         known: held.row.map(|row| row.state),
         revoked: held.revoked,
         replayed,
-        grants: held
-            .grants
-            .iter()
-            // What the row does not name, or names for somebody else, is no right of this pass.
-            .filter(|grant| {
-                held.row.is_some_and(|row| {
-                    row.grants.contains(&grant.id) && row.subject == grant.subject
-                })
-            })
+        grants: rights(held)
             .map(|grant| GrantFacts {
                 zones: grant.zones.clone(),
                 during: grant.during,
@@ -134,6 +145,7 @@ pub fn facts(
             })
             .collect(),
         audit_available,
+        escort: (!escorts.is_empty()).then(|| escorts.iter().all(inside)),
     }
 }
 

@@ -3,12 +3,14 @@
 //! [`decide`] is pure. The same request, facts, policy and reading give the same answer, online, offline and in an auditor's
 //! hands years later. Facts are identity-free, so a decision can be replayed without knowing about whom it was.
 
+mod cure;
 mod gather;
 mod reason;
 
 use minicbor::{Decode, Encode};
 
-pub use gather::{Held, facts, request, revocable};
+pub use cure::{Change, Cure, cure};
+pub use gather::{Held, escorts, facts, request, revocable};
 pub use reason::Reason;
 
 use crate::crypto::Digest;
@@ -197,6 +199,9 @@ pub struct Facts {
     /// Whether a record can be written.
     #[n(10)]
     pub audit_available: bool,
+    /// Where the pass or a right behind it needs company, a visitor's host: whether they are inside. Absent: it needs none.
+    #[n(11)]
+    pub escort: Option<bool>,
 }
 
 /// How old the gateway's knowledge is.
@@ -291,6 +296,12 @@ pub fn decide(request: &Request, facts: &Facts, policy: &Policy, now: &Reading) 
     );
     fail(request.issuer == Issuer::Unknown, Reason::IssuerUnknown);
     fail(request.signature == Check::Bad, Reason::SignatureBad);
+    fail(
+        request.signature == Check::Good
+            && request.direction == Direction::In
+            && facts.escort == Some(false),
+        Reason::EscortMissing,
+    );
     if request.signature == Check::Good {
         reasons.extend(pass_reasons(request, facts, policy, now));
         reasons.extend(right_reasons(request, facts, policy, now));

@@ -3,6 +3,7 @@
 use super::*;
 use crate::time::ClockState;
 
+mod cures;
 mod properties;
 
 const ZONE: ZoneId = ZoneId([1; 16]);
@@ -52,6 +53,7 @@ fn reference() -> (Request, Facts) {
             class: Class::Member,
         }],
         audit_available: true,
+        escort: None,
     };
     (request, facts)
 }
@@ -222,6 +224,12 @@ fn of_the_rights() -> Vec<Case> {
         (Reason::AuditUnavailable, reference(), |_, f, _| {
             f.audit_available = false;
         }),
+        (Reason::EscortMissing, printed(), |_, f, _| {
+            f.escort = Some(false);
+        }),
+        (Reason::EscortMissing, reference(), |_, f, _| {
+            f.escort = Some(false);
+        }),
         (Reason::PassStale, reference(), |r, _, _| r.shown_at = None),
         (Reason::Other, reference(), |r, _, _| {
             r.signature = Check::NotEvaluated;
@@ -366,6 +374,21 @@ fn a_printed_pass_leaves_with_the_code_it_came_with() {
     let decision = decide(&request, &facts, &Policy::default(), &now());
     assert_eq!(decision.reasons, []);
     assert!(decision.identifies(&request));
+}
+
+#[test]
+fn a_visitor_whose_host_is_not_inside_leaves_freely_and_never_enters() {
+    for (escort, direction, reasons) in [
+        (Some(false), Direction::In, vec![Reason::EscortMissing]),
+        (Some(true), Direction::In, vec![]),
+        (Some(false), Direction::Out, vec![]),
+    ] {
+        let (mut request, mut facts) = printed();
+        (request.direction, facts.escort) = (direction, escort);
+        let decision = decide(&request, &facts, &Policy::default(), &now());
+        assert_eq!(decision.reasons, reasons, "{escort:?} {direction:?}");
+        assert_eq!(decision.release, reasons.is_empty());
+    }
 }
 
 #[test]

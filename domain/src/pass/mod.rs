@@ -38,6 +38,9 @@ pub struct Claims {
     pub zones: Vec<ZoneId>,
     /// 8 `cnf` (RFC 8747 §3.2): the holder's key as COSE_Key.
     pub holder: Option<HolderKey>,
+    /// −65539: the pseudonym of a visitor's host, who has to be inside. The pass says it itself, so that a gateway that has
+    /// never heard of the visit keeps to it.
+    pub escort: Option<SubjectId>,
 }
 
 impl Claims {
@@ -49,6 +52,7 @@ impl Claims {
 
 const SITE: i32 = -65_537;
 const ZONES: i32 = -65_538;
+const ESCORT: i32 = -65_539;
 
 impl Encode<()> for Claims {
     fn encode<W: minicbor::encode::Write>(
@@ -56,7 +60,7 @@ impl Encode<()> for Claims {
         e: &mut Encoder<W>,
         ctx: &mut (),
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.map(if self.holder.is_some() { 8 } else { 7 })?;
+        e.map(7 + u64::from(self.holder.is_some()) + u64::from(self.escort.is_some()))?;
         e.u8(2)?.encode_with(self.subject, ctx)?;
         e.u8(4)?.i64(self.expires_s)?;
         e.u8(5)?.i64(self.not_before_s)?;
@@ -79,7 +83,11 @@ impl Encode<()> for Claims {
                 .bytes(y)?;
         }
         e.i32(SITE)?.encode_with(self.site, ctx)?;
-        e.i32(ZONES)?.encode_with(&self.zones, ctx)?.ok()
+        e.i32(ZONES)?.encode_with(&self.zones, ctx)?;
+        if let Some(host) = &self.escort {
+            e.i32(ESCORT)?.encode_with(host, ctx)?;
+        }
+        Ok(())
     }
 }
 
@@ -89,6 +97,7 @@ impl<'b> Decode<'b, ()> for Claims {
             || minicbor::decode::Error::message("a claim is missing or not the expected one");
         let (mut pass, mut subject, mut nbf, mut exp, mut iat, mut site, mut zones, mut holder) =
             (None, None, None, None, None, None, None, None);
+        let mut escort = None;
         for _ in 0..d.map()?.ok_or_else(missing)? {
             match d.i32()? {
                 2 => subject = Some(d.decode_with(ctx)?),
@@ -99,6 +108,7 @@ impl<'b> Decode<'b, ()> for Claims {
                 8 => holder = Some(decode_cnf(d)?),
                 SITE => site = Some(d.decode_with(ctx)?),
                 ZONES => zones = Some(d.decode_with::<_, Vec<ZoneId>>(ctx)?),
+                ESCORT => escort = Some(d.decode_with(ctx)?),
                 // A claim that this version does not know could restrict the pass: refuse rather than ignore.
                 _ => return Err(missing()),
             }
@@ -122,6 +132,7 @@ impl<'b> Decode<'b, ()> for Claims {
             site: site.ok_or_else(missing)?,
             zones,
             holder,
+            escort,
         })
     }
 }
@@ -302,6 +313,14 @@ impl Presented {
     pub fn subject(&self) -> Option<SubjectId> {
         match self {
             Self::Static { claims, .. } | Self::Carried { claims, .. } => Some(claims.subject),
+            _ => None,
+        }
+    }
+
+    /// Whose company it says it needs (static and carried passes).
+    pub fn escort(&self) -> Option<SubjectId> {
+        match self {
+            Self::Static { claims, .. } | Self::Carried { claims, .. } => claims.escort,
             _ => None,
         }
     }

@@ -31,6 +31,7 @@ fn claims(holder: Option<HolderKey>) -> Claims {
         site: SITE,
         zones,
         holder,
+        escort: None,
     }
 }
 
@@ -229,6 +230,8 @@ fn no_flipped_bit_of_a_pass_verifies() {
     }
 }
 
+mod escort;
+
 /// What a gateway knows in these tests.
 #[derive(Default)]
 struct Gateway {
@@ -236,6 +239,7 @@ struct Gateway {
     grants: Vec<Grant>,
     revoked: Vec<Revoked>,
     ratchet: Option<(u32, u16)>,
+    inside: Vec<SubjectId>,
 }
 
 impl Gateway {
@@ -251,6 +255,7 @@ impl Gateway {
             zones: vec![ZONE],
             during,
             class: Class::Member,
+            escort: None,
         }];
         let row = PassRow {
             id: PASS,
@@ -282,6 +287,7 @@ impl Gateway {
             grants: self.grants.iter().collect(),
             revoked,
             ratchet: self.ratchet,
+            inside: self.inside.clone(),
         };
         let door = Door {
             id: DoorId([7; 16]),
@@ -482,6 +488,7 @@ proptest! {
             site: SITE,
             zones: zones.into_iter().map(ZoneId).collect(),
             holder: phone.then(|| Phone::two().key()),
+            escort: None,
         };
         prop_assert_eq!(cbor::decode::<Claims>(&cbor::encode(&claims), 1024).unwrap(), claims);
     }

@@ -9,7 +9,7 @@ use super::uplink::{Head, Outcome};
 use super::{Bytes8, Bytes16};
 use crate::access::{Decision, Facts, Mode, Reason, Request};
 use crate::crypto::{Digest, VerifyingKey};
-use crate::ids::{CommandId, DeviceId, DoorId, GatewayId, SeatId, StreamId};
+use crate::ids::{CommandId, DeviceId, DoorId, GatewayId, SeatId, StreamId, ZoneId};
 use crate::time::{Interval, Timestamp};
 
 /// Of `access.granted`, `access.denied` and `access.exit_free`: everything the decision read, so that anybody can decide again.
@@ -79,6 +79,31 @@ pub struct LogOpened {
     /// shown. What lies between that and `previous` is lost, save what gateways sent again.
     #[n(6)]
     pub seen: Option<Head>,
+    /// Where the gateways' streams ended in the log before; one that is not here begins with its first seal. Absent where
+    /// there is no log before, and in logs opened before this field was.
+    #[n(7)]
+    pub ends: Option<Vec<StreamEnded>>,
+}
+
+/// The last seal of a gateway's stream in a log that has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct StreamEnded {
+    /// Whose.
+    #[n(0)]
+    pub gateway: GatewayId,
+    /// Which stream.
+    #[n(1)]
+    pub stream: StreamId,
+    /// Its last seal.
+    #[n(2)]
+    pub seal_no: u64,
+    /// Number of its last event.
+    #[n(3)]
+    pub seq: u64,
+    /// Leaf hash of that seal: what the next one names as its predecessor.
+    #[n(4)]
+    pub hash: Digest,
 }
 
 /// The end of a predecessor.
@@ -105,6 +130,30 @@ pub struct GatewayEnrolled {
     pub seal_key: VerifyingKey,
 }
 
+/// Of `gateway.revoked`: from here on nothing that this gateway seals is believed, and nobody waits for it any more.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct GatewayRevoked {
+    /// Which.
+    #[n(0)]
+    pub gateway: GatewayId,
+    /// Where its last stream ended; absent when it never sealed. What it sealed later is not in the log, or is a finding.
+    #[n(1)]
+    pub last: Option<StreamHead>,
+}
+
+/// Where a stream ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct StreamHead {
+    /// Which stream.
+    #[n(0)]
+    pub stream: StreamId,
+    /// Its last seal.
+    #[n(1)]
+    pub seal_no: u64,
+}
+
 /// What a device is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode, serde::Serialize)]
 #[cbor(index_only)]
@@ -116,6 +165,12 @@ pub enum DeviceKind {
     /// Holds a door, with its contact, exit button and fire input.
     #[n(1)]
     Lock,
+    /// Says whether somebody sits at a seat.
+    #[n(2)]
+    SeatSensor,
+    /// Counts who passes a door, or the edge of a zone.
+    #[n(3)]
+    PeopleCounter,
 }
 
 /// Of `device.enrolled`.
@@ -128,7 +183,7 @@ pub struct DeviceEnrolled {
     /// What it is.
     #[n(1)]
     pub kind: DeviceKind,
-    /// At which door.
+    /// At which door; [`DoorId::NIL`] where it stands at none.
     #[n(2)]
     pub door: DoorId,
     /// For a reader: which way.
@@ -137,6 +192,12 @@ pub struct DeviceEnrolled {
     /// SHA-256 of its certificate.
     #[n(4)]
     pub certificate: Digest,
+    /// For a seat sensor: which seat.
+    #[n(5)]
+    pub seat: Option<SeatId>,
+    /// For a people counter that stands at no door: of which zone.
+    #[n(6)]
+    pub zone: Option<ZoneId>,
 }
 
 /// Of `device.revoked`.
@@ -184,8 +245,8 @@ pub struct PolicyActivated {
     pub policy: Policy,
 }
 
-/// Of `credential.lockout_started` and `credential.lockout_ended`: unreadable and unknown codes at one reader, counted
-/// instead of logged one by one.
+/// Of `credential.lockout_started` and `credential.lockout_ended`: codes at one reader that let nobody in, counted instead of
+/// logged one by one. Of `device.fault`: inputs of one device, counted likewise.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct LockoutBody {
@@ -204,6 +265,30 @@ pub struct RevokedApplied {
     /// Lines in it.
     #[n(1)]
     pub lines: u32,
+}
+
+/// Of `tailgate.suspected`, at the event's door: more passed inward than were let in. It says how many, never who.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct Tailgate {
+    /// Passages inward in one window, from the unlock until shortly after the door closed.
+    #[n(0)]
+    pub counted: u32,
+    /// Entries granted in it.
+    #[n(1)]
+    pub granted: u32,
+}
+
+/// Of `journal.nearly_full`, `journal.full` and `journal.space_restored`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct JournalSpace {
+    /// Bytes of seals that wait for receipts.
+    #[n(0)]
+    pub waiting: u64,
+    /// Bytes that there is room for: what was set aside, or less where the disk has less.
+    #[n(1)]
+    pub capacity: u64,
 }
 
 /// Of `gateway.started`.
@@ -270,7 +355,7 @@ pub struct CommandOrdered {
     pub mode: Option<Mode>,
 }
 
-/// Of `booking.made`, `booking.cancelled` and `booking.released`.
+/// Of `booking.made`, `booking.cancelled`, `booking.released`, `booking.restored` and `booking.extended`.
 #[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct BookingBody {
@@ -280,6 +365,42 @@ pub struct BookingBody {
     /// When.
     #[n(1)]
     pub during: Interval,
+}
+
+/// Of `visit.invited` and `visit.cancelled`.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct VisitBody {
+    /// When.
+    #[n(0)]
+    pub during: Interval,
+    /// Where to.
+    #[n(1)]
+    pub zone: ZoneId,
+    /// Whether the host has to be inside.
+    #[n(2)]
+    pub escorted: bool,
+    /// Salted digest of the host's subject, where it is said.
+    #[n(3)]
+    pub host: Option<Digest>,
+    /// Salted digest of the visitor's name and purpose, where they are said.
+    #[n(4)]
+    pub visitor: Option<Digest>,
+}
+
+/// Of `visitor_policy.set`: what a site says about visitors from now on.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct VisitorPolicyBody {
+    /// Whether every visitor is escorted.
+    #[n(0)]
+    pub escort_required: bool,
+    /// Most visitors of one host at a time.
+    #[n(1)]
+    pub per_host: u32,
+    /// Zones that no visitor crosses.
+    #[n(2)]
+    pub closed_zones: Vec<ZoneId>,
 }
 
 /// Of `pass.issued` and `pass.revoked`.

@@ -19,6 +19,12 @@ pub const BEAT_EVERY_MS: u64 = 1_000;
 /// Most bytes of any message on this bus.
 pub const MESSAGE_MAX: usize = 1_024;
 
+/// Bit of [`DeviceBeat::levels`]: the fire input is on.
+pub const LEVEL_FIRE: u8 = 1;
+
+/// Bit of [`DeviceBeat::levels`]: the door leaf is open.
+pub const LEVEL_OPEN: u8 = 2;
+
 /// Which way a reader lets people through.
 #[derive(
     Clone, Copy, PartialEq, Eq, Hash, Debug, Encode, Decode, serde::Serialize, serde::Deserialize,
@@ -113,6 +119,10 @@ pub struct DeviceBeat {
     /// Fresh random bytes; the gateway quotes them.
     #[n(3)]
     pub beat: Bytes8,
+    /// What stands at its inputs now ([`LEVEL_FIRE`], [`LEVEL_OPEN`]); absent: the device does not say. It catches up what a
+    /// lost [`Input`] said.
+    #[n(4)]
+    pub levels: Option<u8>,
 }
 
 /// `dn/beat`: the gateway lives.

@@ -99,6 +99,7 @@ codes! {
     0x0723 JournalFull "journal.full";
     0x0724 JournalForkDetected "journal.fork_detected";
     0x0725 JournalCheckpoint "journal.checkpoint";
+    0x0726 JournalSpaceRestored "journal.space_restored";
     0x0731 SyncOnline "sync.online";
     0x0732 SyncOffline "sync.offline";
     0x0733 SyncTierChanged "sync.tier_changed";
@@ -145,6 +146,13 @@ codes! {
     0x0B02 BookingCancelled "booking.cancelled";
     0x0B03 BookingRefused "booking.refused";
     0x0B04 BookingReleased "booking.released";
+    0x0B05 BookingRestored "booking.restored";
+    0x0B06 BookingExtended "booking.extended";
+    0x0B11 VisitInvited "visit.invited";
+    0x0B12 VisitCancelled "visit.cancelled";
+    0x0B13 VisitRefused "visit.refused";
+    0x0B14 VisitArrived "visit.arrived";
+    0x0B15 VisitLeft "visit.left";
     0x0C01 PassIssued "pass.issued";
     0x0C02 PassRevoked "pass.revoked";
     0x0C03 HolderKeyRegistered "holder_key.registered";
@@ -165,7 +173,11 @@ codes! {
     0x0D0E DeviceRevoked "device.revoked";
     0x0D0F PolicyActivated "policy.activated";
     0x0D10 RequestRefused "request.refused";
+    0x0D11 GatewayRevoked "gateway.revoked";
+    0x0D12 VisitorPolicySet "visitor_policy.set";
+    0x0D18 SeatPlaced "seat.placed";
     0x0D20 CommandOrdered "command.ordered";
+    0x0D21 AlarmAcknowledged "alarm.acknowledged";
     0x0D81 LogOpened "log.opened";
     0x0D82 LogCut "log.cut";
     0x0D83 LogClosed "log.closed";

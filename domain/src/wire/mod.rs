@@ -3,6 +3,7 @@
 //! Payloads are deterministic CBOR maps with integer keys; `docs/protocol.cddl` is the contract. Unknown keys are skipped,
 //! original bytes are kept, fields are never renumbered. Each message says its bound; [`crate::cbor::decode`] enforces it.
 
+pub mod alert;
 pub mod body;
 pub mod bus;
 pub mod code;
@@ -12,6 +13,7 @@ mod golden;
 pub mod keyring;
 pub mod signed;
 pub mod snapshot;
+pub mod telemetry;
 pub mod topic;
 pub mod uplink;
 

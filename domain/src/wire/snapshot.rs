@@ -159,6 +159,9 @@ pub struct Grant {
     /// What kind.
     #[n(4)]
     pub class: Class,
+    /// Whoever has to be inside for it to count: a visitor's host. Absent: nobody.
+    #[n(5)]
+    pub escort: Option<SubjectId>,
 }
 
 /// State of a pass.

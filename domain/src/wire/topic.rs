@@ -153,6 +153,8 @@ pub enum Leg {
     Input,
     /// The device lives, up.
     UpBeat,
+    /// A measurement, up.
+    Sample,
     /// Release the lock, down.
     Unlock,
     /// What became of a read, down.
@@ -164,10 +166,11 @@ pub enum Leg {
 }
 
 impl Leg {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::Read, "up/read"),
         (Self::Input, "up/input"),
         (Self::UpBeat, "up/beat"),
+        (Self::Sample, "up/sample"),
         (Self::Unlock, "dn/unlock"),
         (Self::Answer, "dn/answer"),
         (Self::Mode, "dn/mode"),
@@ -227,7 +230,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn topics_round_trip(id: [u8; 16], channel in 0usize..10, leg in 0usize..7) {
+        fn topics_round_trip(id: [u8; 16], channel in 0usize..10, leg in 0usize..8) {
             let up = Uplink { gateway: GatewayId(id), channel: Channel::ALL[channel].0 };
             prop_assert_eq!(up.to_string().parse(), Ok(up));
             let bus = Bus { device: DeviceId(id), leg: Leg::ALL[leg].0 };

@@ -44,6 +44,9 @@ pub struct Receipt {
     /// How many more seals may be under way.
     #[n(4)]
     pub credit: u32,
+    /// Measurements ([`super::telemetry`]) of the stream are stored, or declared as shed, up to this number.
+    #[n(5)]
+    pub telemetry: Option<u64>,
 }
 
 /// The proof inside a receipt: frees every seal of the stream up to and with `seal_no`.
@@ -290,7 +293,7 @@ pub enum Outcome {
     /// Came too late.
     #[n(1)]
     Expired,
-    /// Refused: wrong nonce, unknown door, unknown order.
+    /// Refused: wrong nonce, unknown door, unknown order; or no lock of the door could be reached.
     #[n(2)]
     Rejected,
 }

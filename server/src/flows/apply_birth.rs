@@ -39,6 +39,26 @@ pub enum Applied {
 
 /// Applies a birth or a will.
 pub async fn apply_birth(app: &App, id: GatewayId, payload: &[u8]) -> Result<Applied, FlowError> {
+    apply(app, id, payload, true).await
+}
+
+/// The same for one that the broker had kept since before this server connected. It tells what the gateway was, and begins a
+/// session, but not what the gateway has seen since: the wait after a start goes on. The receipt that follows makes a gateway
+/// that has seen more say so in a birth of its own.
+pub async fn apply_kept_birth(
+    app: &App,
+    id: GatewayId,
+    payload: &[u8],
+) -> Result<Applied, FlowError> {
+    apply(app, id, payload, false).await
+}
+
+async fn apply(
+    app: &App,
+    id: GatewayId,
+    payload: &[u8],
+    is_fresh: bool,
+) -> Result<Applied, FlowError> {
     let mut tx = app.db.write().await?;
     let Some(gateway) = store::gateways::get(&mut tx, Scope::System, id).await? else {
         return Ok(Applied::Refused("unknown gateway"));
@@ -72,9 +92,11 @@ pub async fn apply_birth(app: &App, id: GatewayId, payload: &[u8]) -> Result<App
     {
         return Ok(Applied::Stale);
     }
-    store::gateways::set_birth(&mut tx, &state, app.now()).await?;
+    if store::gateways::set_birth(&mut tx, &state, app.now()).await? == 0 {
+        return Ok(Applied::Refused("revoked meanwhile"));
+    }
     tx.commit().await?;
-    begin(app, &gateway, &state).await?;
+    begin(app, &gateway, &state, is_fresh).await?;
     Ok(Applied::Born)
 }
 
@@ -98,7 +120,12 @@ fn open(gateway: &Gateway, payload: &[u8]) -> Result<State, &'static str> {
 }
 
 /// Begins a session and tells the gateway what it lacks: revocations first, then the snapshot, then freshness and receipt.
-async fn begin(app: &App, gateway: &Gateway, state: &State) -> Result<(), FlowError> {
+async fn begin(
+    app: &App,
+    gateway: &Gateway,
+    state: &State,
+    is_fresh: bool,
+) -> Result<(), FlowError> {
     let mut tx = app.db.read().await?;
     let held = known_head(&mut tx, app, gateway, state).await?;
     let is_unknown = held.is_none() && state.head.is_some();
@@ -126,6 +153,10 @@ async fn begin(app: &App, gateway: &Gateway, state: &State) -> Result<(), FlowEr
         ahead(state, newest, revocation_epoch, stored)
     };
     judge(app, gateway, why).await?;
+    if is_fresh && app.waits.forget(gateway.site, gateway.id) {
+        tracing::info!(site.id = %gateway.site, "the gateways were heard; the site's log goes on");
+        app.pending.notify_one();
+    }
     let session = Session {
         site: gateway.site,
         boot: state.boot,

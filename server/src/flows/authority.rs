@@ -8,6 +8,7 @@ use super::{Actor, Who};
 use crate::store::bookings::Booking;
 use crate::store::people::Person;
 use crate::store::sites::Site;
+use crate::store::visits::Visit;
 use crate::store::{Scope, Tx, site_access};
 
 /// Refuses unless one of `relations` allows the action. A thing without any relation does not exist to the actor. The
@@ -95,6 +96,21 @@ pub fn to_booking(actor: &Actor, booking: &Booking) -> Vec<Relation> {
         relations.push(Relation::SameOrganisation);
     }
     if actor.organisation == Some(booking.operator) {
+        relations.push(Relation::OperatedSite);
+    }
+    relations
+}
+
+/// To a visit: one's own is the one that one receives.
+pub fn to_visit(actor: &Actor, visit: &Visit) -> Vec<Relation> {
+    let mut relations = Vec::new();
+    if actor.who == Who::Person(visit.host) {
+        relations.push(Relation::Own);
+    }
+    if actor.organisation == Some(visit.company) {
+        relations.push(Relation::SameOrganisation);
+    }
+    if actor.organisation == Some(visit.operator) {
         relations.push(Relation::OperatedSite);
     }
     relations

@@ -3,7 +3,7 @@
 use sekisho_domain::authority::{Action, Relation};
 use sekisho_domain::booking::{self, Access, Facts, LENGTH_MAX_MS, Request, facts_window};
 use sekisho_domain::ids::{AllocationId, BookingId, OutboxId, PersonId, SeatId, SubjectId};
-use sekisho_domain::refusal::Code;
+use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::time::{Interval, Timestamp};
 use sekisho_domain::wire::body::BookingBody;
 use sekisho_domain::wire::code::EventCode;
@@ -95,7 +95,7 @@ async fn attempt(
 
 /// A booking will belong to the person, to the home organisation and to the operator. An operator that does not serve that
 /// organisation has never heard of the person.
-async fn relations(
+pub(super) async fn relations(
     tx: &mut Tx,
     actor: &Actor,
     site: &Site,
@@ -119,8 +119,30 @@ async fn relations(
     Ok(relations)
 }
 
+/// What [`book_seat`] would answer the person now; nothing is written. `None`: the actor cannot see the seat.
+pub async fn could_book(
+    tx: &mut Tx,
+    actor: &Actor,
+    want: BookSeat,
+    now: Timestamp,
+) -> Result<Option<Result<booking::Plan, Refusal>>, FlowError> {
+    let Some(seat) = seats::get(tx, actor.scope(), want.seat).await? else {
+        return Ok(None);
+    };
+    let Some(site) = sites::get(tx, actor.scope(), seat.site).await? else {
+        return Ok(None);
+    };
+    let request = Request {
+        seat: seat.id,
+        start: want.starts_at,
+        end: want.ends_at,
+    };
+    let facts = facts(tx, &request, &site, &seat, want.person).await?;
+    Ok(Some(booking::book(&request, &facts, now)))
+}
+
 /// Everything that the rules look at, read under the locks.
-async fn facts(
+pub(super) async fn facts(
     tx: &mut Tx,
     request: &Request,
     site: &Site,
@@ -203,7 +225,7 @@ async fn write(
 }
 
 /// The belt: what the rules should have seen under the locks, the database refuses once more.
-fn overlap(error: crate::store::SqlError) -> FlowError {
+pub(super) fn overlap(error: crate::store::SqlError) -> FlowError {
     if db::is_constraint(&error, "allocation_seat_overlap") {
         return Code::SeatTaken.into();
     }

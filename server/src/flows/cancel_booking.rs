@@ -1,7 +1,7 @@
 //! Cancels a booking; its passes end with it.
 
 use sekisho_domain::authority::Action;
-use sekisho_domain::booking;
+use sekisho_domain::booking::{self, Cancelled};
 use sekisho_domain::ids::{BookingId, OutboxId, SubjectId};
 use sekisho_domain::refusal::Code;
 use sekisho_domain::wire::body::BookingBody;
@@ -11,10 +11,11 @@ use sekisho_domain::wire::snapshot::PassState;
 use super::change::{Change, change};
 use super::end_pass::end_pass;
 use super::record::{Draft, record};
+use super::visits::end_hostless_visits;
 use super::{Actor, FlowError, authority};
 use crate::app::App;
 use crate::store::bookings::{self, Booking};
-use crate::store::{Scope, locks, outbox, passes, subjects};
+use crate::store::{Scope, allocations, locks, outbox, passes, subjects};
 
 /// Cancels a booking that has not ended. Refused with `not_found`, `not_allowed`, `booking_cancelled` or `booking_ended`.
 pub async fn cancel_booking(app: &App, actor: &Actor, id: BookingId) -> Result<Booking, FlowError> {
@@ -61,16 +62,34 @@ async fn attempt(
     let state = booking::cancel(&booking.allocation(), app.now())?;
 
     let scope = Scope::Organisation(booking.operator);
-    bookings::set_state(
+    let how = Cancelled {
+        at: app.now(),
+        from: booking.state,
+    };
+    allocations::cancel(
         &mut change.tx,
         scope,
         booking.allocation,
-        booking.state,
-        state,
+        how,
+        &actor.text(),
     )
     .await?;
     booking.state = state;
     booking.version += 1;
+    tell(app, actor, &booking, EventCode::BookingCancelled, change).await?;
+    change.facts(booking.site).await?;
+    end_passes(app, actor, &booking, PassState::Cancelled, change).await?;
+    Ok(booking)
+}
+
+/// Records what became of a booking, and leaves a line for side effects under the same name.
+pub(super) async fn tell(
+    app: &App,
+    actor: &Actor,
+    booking: &Booking,
+    code: EventCode,
+    change: &mut Change<'_>,
+) -> Result<(), FlowError> {
     let subject = subjects::ensure(
         &mut change.tx,
         SubjectId::new(app.now().0, app.random()),
@@ -78,7 +97,7 @@ async fn attempt(
         booking.person,
     )
     .await?;
-    let draft = Draft::new(app, Some(booking.site), EventCode::BookingCancelled)
+    let draft = Draft::new(app, Some(booking.site), code)
         .subject(app, subject, booking.person)
         .booking(app, booking.id)
         .actor(app, actor)
@@ -91,19 +110,30 @@ async fn attempt(
     outbox::push(
         &mut change.tx,
         OutboxId::new(app.now().0, app.random()),
-        "booking.cancelled",
+        code.name(),
         &payload,
         app.now(),
     )
     .await?;
+    Ok(())
+}
 
-    change.facts(booking.site).await?;
+/// Ends the active passes of a booking. The caller has locked the person and then the site.
+pub(super) async fn end_passes(
+    app: &App,
+    actor: &Actor,
+    booking: &Booking,
+    state: PassState,
+    change: &mut Change<'_>,
+) -> Result<(), FlowError> {
+    let scope = Scope::Organisation(booking.operator);
     for pass in passes::of_booking(&mut change.tx, scope, booking.id)
         .await?
         .iter()
         .filter(|pass| pass.state == PassState::Active)
     {
-        end_pass(app, actor, pass, PassState::Cancelled, change).await?;
+        end_pass(app, actor, pass, state, change).await?;
     }
-    Ok(booking)
+    // Whom they would have received cannot come either.
+    end_hostless_visits(app, actor, booking.person, booking.site, change).await
 }

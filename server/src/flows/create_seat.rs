@@ -11,7 +11,7 @@ use super::change::{Change, change};
 use super::record::{Draft, record};
 use super::{Actor, FlowError, authority, input};
 use crate::app::App;
-use crate::store::seats::{self, Seat, SeatKind};
+use crate::store::seats::{self, Place, Seat, SeatKind};
 use crate::store::{Scope, sites, zones};
 
 /// What is asked for.
@@ -23,6 +23,8 @@ pub struct CreateSeat {
     pub name: String,
     /// What it is.
     pub kind: SeatKind,
+    /// Where it stands on the site's plan, if that is known.
+    pub place: Option<Place>,
 }
 
 /// Adds a seat. Refused with `not_found`, `not_allowed` or `invalid_input`.
@@ -54,12 +56,17 @@ async fn attempt(
     )?;
     let now = app.now();
     let name = input::name("name", &want.name)?;
+    if want.place.is_some_and(|place| !place.is_sound()) {
+        return Err(input::invalid("place").into());
+    }
     let seat = Seat {
         id: SeatId::new(now.0, app.random()),
         site: site.id,
         zone: zone.id,
         name,
         kind: want.kind,
+        place: want.place,
+        version: 1,
         created_at: now,
     };
     seats::insert(&mut change.tx, Scope::Organisation(site.operator), &seat).await?;

@@ -2,7 +2,7 @@
 
 use sekisho_domain::authority::{Action, Role};
 use sekisho_domain::crypto::Digest;
-use sekisho_domain::ids::{OrganisationId, TokenId};
+use sekisho_domain::ids::{OrganisationId, PersonId, TokenId};
 use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::wire::body::RegistryBody;
 use sekisho_domain::wire::code::EventCode;
@@ -10,8 +10,9 @@ use sekisho_domain::wire::code::EventCode;
 use super::change::{Change, change};
 use super::record::{Draft, record};
 use super::secret::Secret;
-use super::{Actor, FlowError, authority, input};
+use super::{Actor, FlowError, Who, authority, input};
 use crate::app::App;
+use crate::store::Tx;
 use crate::store::tokens::{self, Token};
 
 /// Longest life of a token, days.
@@ -80,6 +81,7 @@ async fn attempt(
         organisation: want.organisation,
         name,
         role: want.role,
+        created_by: maker(&mut change.tx, actor).await?,
         created_at: now,
         expires_at,
         revoked_at: None,
@@ -98,4 +100,15 @@ async fn attempt(
     )
     .await?;
     Ok(token)
+}
+
+/// The person at the beginning: a token that makes another hands on its maker.
+async fn maker(tx: &mut Tx, actor: &Actor) -> Result<Option<PersonId>, FlowError> {
+    Ok(match actor.who {
+        Who::Person(person) => Some(person),
+        Who::Token(token) => tokens::token_by_id(tx, actor.scope(), token)
+            .await?
+            .and_then(|token| token.created_by),
+        Who::System => None,
+    })
 }

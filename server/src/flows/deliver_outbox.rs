@@ -21,7 +21,6 @@ use crate::store::outbox::{self, Waiting};
 use crate::store::people::Locale;
 use crate::store::{Scope, bookings, people, seats, sites};
 
-const MADE: &str = "booking.made";
 const CANCELLED: &str = "booking.cancelled";
 
 /// Waiting rows looked at: far above what is ever stuck, so that the stuck ones do not hide those behind them.
@@ -45,7 +44,7 @@ pub async fn deliver_outbox(
 ) -> Result<usize, FlowError> {
     let mut rows = outbox::waiting(&mut app.db.read().await?, LOOK_MAX).await?;
     rows.retain(|row| {
-        let known = [MADE, CANCELLED].contains(&row.kind.as_str());
+        let known = words(&row.kind, Locale::En).is_some();
         if !known && unknown.insert(row.id) {
             tracing::warn!(outbox.id = %row.id, row.kind, "nothing here knows what to do with this; it waits");
         }
@@ -119,9 +118,8 @@ async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
     let mut tx = app.db.read().await?;
     let booking = bookings::get(&mut tx, Scope::System, booking).await?;
     let booking = booking.context("no such booking")?;
-    // A mail that was held up must not say "booked" after the one that says "cancelled".
-    let made = row.kind == MADE;
-    if made && booking.state == AllocationState::Cancelled {
+    // A mail that was held up must not say "booked" after the one that says "cancelled", nor the other way round.
+    if (row.kind == CANCELLED) != (booking.state == AllocationState::Cancelled) {
         return Ok(None);
     }
     let person = people::get(&mut tx, Scope::System, booking.person).await?;
@@ -132,12 +130,7 @@ async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
     let (name, place, seat, zone) = (person.name, site.name, seat.name, site.time_zone);
     let time = span(booking.during, &TimeZone::get(&zone)?, person.locale)?;
     let link = format!("{}/bookings/{}", app.config.public_url(), booking.id);
-    let (subject, first) = match (person.locale, made) {
-        (Locale::Ja, true) => ("席を予約しました", "次の席を予約しました。"),
-        (Locale::Ja, false) => ("予約を取り消しました", "次の予約を取り消しました。"),
-        (Locale::En, true) => ("Your seat is booked", "This seat is booked for you."),
-        (Locale::En, false) => ("Your booking is cancelled", "This booking is cancelled."),
-    };
+    let (subject, first) = words(&row.kind, person.locale).context("no words for this")?;
     let text = match person.locale {
         Locale::Ja => format!(
             "{name} 様\n\n{first}\n\n施設: {place}\n席: {seat}\n日時: {time}({zone})\n\n予約の内容は、次のページで確認できます。\n{link}\n"
@@ -150,8 +143,48 @@ async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
     Ok(Some(Mail { to, subject, text }))
 }
 
+/// Subject and first line of the mail about one kind of change.
+fn words(kind: &str, locale: Locale) -> Option<(&'static str, &'static str)> {
+    let (ja, en) = match kind {
+        "booking.made" => (
+            ("席を予約しました", "次の席を予約しました。"),
+            ("Your seat is booked", "This seat is booked for you."),
+        ),
+        CANCELLED => (
+            ("予約を取り消しました", "次の予約を取り消しました。"),
+            ("Your booking is cancelled", "This booking is cancelled."),
+        ),
+        "booking.restored" => (
+            (
+                "予約を元に戻しました",
+                "取り消した次の予約を元に戻しました。",
+            ),
+            (
+                "Your booking is back",
+                "This booking was cancelled and is yours again.",
+            ),
+        ),
+        "booking.extended" => (
+            ("予約を延長しました", "次の予約を延長しました。"),
+            ("Your booking is longer now", "This booking was extended."),
+        ),
+        "booking.released" => (
+            ("席を返しました", "次の予約の席を返しました。"),
+            (
+                "Your seat is given back",
+                "The seat of this booking is given back.",
+            ),
+        ),
+        _ => return None,
+    };
+    Some(match locale {
+        Locale::Ja => ja,
+        Locale::En => en,
+    })
+}
+
 /// `2026年11月20日(金) 10:00–12:00`; the second date too where it is another one.
-fn span(during: Interval, zone: &TimeZone, locale: Locale) -> anyhow::Result<String> {
+pub(super) fn span(during: Interval, zone: &TimeZone, locale: Locale) -> anyhow::Result<String> {
     let local = |ms| jiff::Timestamp::from_millisecond(ms).map(|at| at.to_zoned(zone.clone()));
     let (start, end) = (local(during.start.0)?, local(during.end.0)?);
     let (day, from, mut until) = (date(&start, locale), clock(&start), clock(&end));

@@ -1,8 +1,7 @@
 //! Enrols a gateway: the box shows its code, a certificate request and a seal key it holds, and gets everything it needs to
 //! be trusted and to trust.
 
-use anyhow::Context;
-use sekisho_certs::{Certificate, Profile, Purpose};
+use sekisho_certs::{Certificate, Profile};
 use sekisho_domain::crypto::{Digest, VerifyingKey};
 use sekisho_domain::ids::{GatewayId, SiteId};
 use sekisho_domain::refusal::{Code, Refusal};
@@ -10,7 +9,7 @@ use sekisho_domain::wire::body::GatewayEnrolled;
 use sekisho_domain::wire::code::EventCode;
 
 use super::FlowError;
-use super::open_log::current_log;
+use super::open_log::{current_log, keyring_key};
 use super::record::{Draft, record};
 use crate::app::App;
 use crate::store::gateways::{Gateway, GatewayState};
@@ -62,15 +61,12 @@ pub fn proof_message(code: &str, csr_der: &[u8]) -> Vec<u8> {
 pub async fn enrol_gateway(app: &App, shown: &Enrolment) -> Result<Enrolled, FlowError> {
     let seal_key = VerifyingKey::from_bytes(shown.seal_key);
     let secret = shown.code.split('.').next().unwrap_or_default();
-    let mut tx = app.db.write().await?;
-    let Some(gateway) =
-        store::gateways::lock_by_code(&mut tx, Digest::of(&[secret.as_bytes()]), app.now()).await?
-    else {
-        return Err(Refusal::new(Code::CodeInvalid).into());
-    };
-    if gateway.seal_key.is_some_and(|known| known != seal_key) {
-        return Err(Refusal::new(Code::CodeInvalid).into());
-    }
+    let code = Digest::of(&[secret.as_bytes()]);
+    // Looked at first without a lock: nothing is signed while others wait for the database.
+    let mut tx = app.db.read().await?;
+    let found = store::gateways::by_code(&mut tx, code, app.now()).await?;
+    drop(tx);
+    let gateway = fits(found, seal_key)?;
     if seal_key.is_weak()
         || seal_key
             .verify(&proof_message(&shown.code, &shown.csr), &shown.proof)
@@ -79,15 +75,11 @@ pub async fn enrol_gateway(app: &App, shown: &Enrolment) -> Result<Enrolled, Flo
         return Err(Refusal::new(Code::ProofInvalid).into());
     }
     let certificate = certify(app, &gateway, &shown.csr)?;
-    store::gateways::enrol(
-        &mut tx,
-        gateway.id,
-        seal_key,
-        &certificate.pem,
-        &certificate.serial.to_string(),
-        app.now(),
-    )
-    .await?;
+    let mut tx = app.db.write().await?;
+    // Somebody may have enrolled, revoked or renewed the code meanwhile.
+    let locked = store::gateways::lock_by_code(&mut tx, code, app.now()).await?;
+    let gateway = fits(locked.filter(|it| it.id == gateway.id), seal_key)?;
+    certified(&mut tx, app, &gateway, seal_key, &certificate).await?;
     let enrolled = answer(&mut tx, app, &gateway, certificate).await?;
     if gateway.state == GatewayState::Added {
         let body = GatewayEnrolled {
@@ -106,6 +98,13 @@ pub async fn enrol_gateway(app: &App, shown: &Enrolment) -> Result<Enrolled, Flo
     Ok(enrolled)
 }
 
+/// A code is for one key.
+fn fits(found: Option<Gateway>, seal_key: VerifyingKey) -> Result<Gateway, Refusal> {
+    found
+        .filter(|gateway| gateway.seal_key.is_none_or(|known| known == seal_key))
+        .ok_or_else(|| Refusal::new(Code::CodeInvalid))
+}
+
 fn certify(app: &App, gateway: &Gateway, csr: &[u8]) -> Result<Certificate, FlowError> {
     let signed = app
         .uplink_root()?
@@ -114,6 +113,24 @@ fn certify(app: &App, gateway: &Gateway, csr: &[u8]) -> Result<Certificate, Flow
         tracing::warn!(gateway.id = %gateway.id, error = %error, "certificate request refused");
         Refusal::new(Code::ProofInvalid).with("csr", error).into()
     })
+}
+
+/// Writes the certificate down. One lives at a time: what the box got before goes on the revocation list.
+async fn certified(
+    tx: &mut Tx,
+    app: &App,
+    gateway: &Gateway,
+    seal_key: VerifyingKey,
+    certificate: &Certificate,
+) -> Result<(), FlowError> {
+    let (now, serial) = (app.now(), certificate.serial.to_string());
+    let replaced = store::certificates::revoke_all(tx, gateway.id, now).await?;
+    if replaced > 0 {
+        tracing::warn!(gateway.id = %gateway.id, serial, "the gateway enrolled once more; its certificate of before is revoked");
+    }
+    store::certificates::insert(tx, gateway.id, &serial, now).await?;
+    store::gateways::enrol(tx, gateway.id, seal_key, &certificate.pem, &serial, now).await?;
+    Ok(())
 }
 
 async fn answer(
@@ -128,10 +145,7 @@ async fn answer(
         site: gateway.site,
         certificate: certificate.pem,
         uplink_root: app.uplink_root()?.cert_pem().to_owned(),
-        keyring_key: app
-            .key(Purpose::Keyring)
-            .context("keyring key")?
-            .verifying(),
+        keyring_key: keyring_key(tx, app).await?.verifying(),
         keyring: log.keyring,
         origin: log.origin,
         checkpoint: log.checkpoint,

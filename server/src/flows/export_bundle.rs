@@ -1,37 +1,28 @@
 //! Exports the evidence of a site as one bundle (`.evb`), with the cuts that prove how far it goes.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use sekisho_domain::authority::Action;
-use sekisho_domain::crypto::hex;
-use sekisho_domain::evidence::bundle::{
-    FileEntry, Manifest, Part, README_EN, README_JA, VERSION, ZIP_TIME,
-};
 use sekisho_domain::evidence::checkpoint::Vkey;
-use sekisho_domain::evidence::tiles::{Tile, tiles_of};
 use sekisho_domain::evidence::trust::TrustPolicy;
-use sekisho_domain::ids::SiteId;
+use sekisho_domain::ids::{EventId, SiteId};
 use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::body::Exported as ExportedBody;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::uplink::Outcome;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::authority::{require, to_site};
 use super::order_cut::{Cuts, order_cut};
-use super::publish_tiles::tile_bytes;
 use super::record::{Draft, record};
 use super::sequence::{catch_up, sequence};
 use super::start_fence::sign_alone;
+use super::write_bundle::{Bundle, write_bundle};
 use super::{Actor, FlowError};
 use crate::app::App;
-use crate::store::log::Log;
-use crate::store::{self, Scope, Tx};
+use crate::store::{self, Scope};
 
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -52,6 +43,8 @@ pub struct Report {
     pub origin: String,
     /// Leaves in it.
     pub leaves: u64,
+    /// Size of the bundle.
+    pub bytes: u64,
     /// Nonce of the cuts.
     pub nonce: [u8; 16],
     /// What could not be proved, one sentence each; empty when everything was.
@@ -67,8 +60,20 @@ pub async fn export_bundle(
     nonce: Option<[u8; 16]>,
     out: &Path,
 ) -> Result<Report, FlowError> {
-    permitted(app, actor, site).await?;
     let nonce = nonce.unwrap_or_else(|| app.random());
+    export(app, actor, site, nonce, out, None).await
+}
+
+/// The same; how far it is gets written down under `id`.
+pub(super) async fn export(
+    app: &App,
+    actor: &Actor,
+    site: SiteId,
+    nonce: [u8; 16],
+    out: &Path,
+    id: Option<EventId>,
+) -> Result<Report, FlowError> {
+    permitted(app, actor, site).await?;
     let cuts = order_cut(app, site, nonce).await?;
     let findings = wait(app, site, &cuts).await?;
     let mut tx = app.db.read().await?;
@@ -80,8 +85,15 @@ pub async fn export_bundle(
         .into_iter()
         .nth(1);
     catch_up(&mut tx, app, log.id).await?;
-    write(&mut tx, app, &log, previous.as_ref(), nonce, out).await?;
     drop(tx);
+    let bundle = Bundle {
+        log: &log,
+        previous: previous.as_ref(),
+        nonce: Some(nonce),
+        out,
+        export: id,
+    };
+    let bytes = write_bundle(app, &bundle).await?;
     let policy = PathBuf::from(format!("{}.trust.policy", out.display()));
     let vkeys: Vec<Vkey> = [Some(&log), previous.as_ref()]
         .into_iter()
@@ -107,6 +119,7 @@ pub async fn export_bundle(
         policy,
         origin: log.origin,
         leaves: log.size,
+        bytes,
         nonce,
         findings,
     })
@@ -183,87 +196,4 @@ async fn missing(app: &App, site: SiteId, cuts: &Cuts) -> Result<Vec<String>, Fl
         }
     }
     Ok(findings)
-}
-
-/// Writes the bundle beside its place and moves it there when it is whole. Two passes over the files, one for the manifest and
-/// one for the bytes, so that no more than one of them is in memory.
-async fn write(
-    tx: &mut Tx,
-    app: &App,
-    log: &Log,
-    previous: Option<&Log>,
-    nonce: [u8; 16],
-    out: &Path,
-) -> Result<(), FlowError> {
-    let mut tiles: Vec<Tile> = tiles_of(log.size).collect();
-    tiles.sort_by_key(|tile| Part::Tile(*tile).to_string());
-    let mut heads = vec![(Part::CheckpointEnd, log.checkpoint.as_bytes())];
-    heads.extend(previous.map(|log| (Part::CheckpointStart, log.checkpoint.as_bytes())));
-    let readme = [
-        (Part::ReadmeEn, README_EN.as_bytes()),
-        (Part::ReadmeJa, README_JA.as_bytes()),
-    ];
-    let mut files: Vec<FileEntry> = readme
-        .iter()
-        .chain(&heads)
-        .map(|(part, bytes)| FileEntry::of(part, bytes))
-        .collect();
-    for tile in &tiles {
-        files.push(FileEntry::of(
-            Part::Tile(*tile),
-            &tile_bytes(tx, app, log.id, tile).await?,
-        ));
-    }
-    let manifest = Manifest {
-        created_at: app.now(),
-        files,
-        from: 0,
-        nonce: Some(hex(&nonce)),
-        origin: log.origin.clone(),
-        site: log.site.unwrap_or(SiteId::NIL),
-        to: log.size,
-        version: VERSION,
-    };
-    let partial = PathBuf::from(format!("{}.partial", out.display()));
-    let file = std::fs::File::create(&partial).with_context(|| partial.display().to_string())?;
-    let mut zip = ZipWriter::new(std::io::BufWriter::new(file));
-    for (part, bytes) in readme
-        .iter()
-        .copied()
-        .chain([(Part::Manifest, manifest.to_json().as_slice())])
-        .chain(heads)
-    {
-        add(&mut zip, part, bytes)?;
-    }
-    for tile in &tiles {
-        add(
-            &mut zip,
-            Part::Tile(*tile),
-            &tile_bytes(tx, app, log.id, tile).await?,
-        )?;
-    }
-    let file = zip
-        .finish()
-        .context("closing the bundle")?
-        .into_inner()
-        .context("writing the bundle")?;
-    file.sync_all().context("syncing the bundle")?;
-    std::fs::rename(&partial, out).with_context(|| out.display().to_string())?;
-    Ok(())
-}
-
-fn add(
-    zip: &mut ZipWriter<std::io::BufWriter<std::fs::File>>,
-    part: Part,
-    bytes: &[u8],
-) -> anyhow::Result<()> {
-    let (year, month, day, hour, minute, second) = ZIP_TIME;
-    let time = DateTime::from_date_and_time(year, month, day, hour, minute, second)
-        .context("the time of a bundle's files")?;
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .last_modified_time(time);
-    zip.start_file(part.to_string(), options)
-        .context("writing the bundle")?;
-    zip.write_all(bytes).context("writing the bundle")
 }

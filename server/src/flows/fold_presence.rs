@@ -42,7 +42,7 @@ pub async fn fold_presence(
     }
 }
 
-async fn kind(
+pub(super) async fn kind(
     tx: &mut Tx,
     gateway: &Gateway,
     code: EventCode,
@@ -75,7 +75,7 @@ async fn kind(
 }
 
 /// A gateway speaks for the doors of its own site only.
-async fn own_door(
+pub(super) async fn own_door(
     tx: &mut Tx,
     gateway: &Gateway,
     door: DoorId,

@@ -12,10 +12,15 @@ pub const EMAIL_MAX: usize = 254;
 /// A name of 1 to [`NAME_MAX`] characters without control characters, trimmed. `field` is named in the refusal.
 pub fn name(field: &'static str, text: &str) -> Result<String, Refusal> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > NAME_MAX || text.chars().any(char::is_control) {
+    if text.is_empty() || text.chars().count() > NAME_MAX || text.chars().any(unprintable) {
         return Err(invalid(field));
     }
     Ok(text.to_owned())
+}
+
+/// Control characters, and those that turn the direction of what stands beside them on a page (Unicode TR9 §2).
+fn unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// An address that mail could go to, trimmed and in lower case. Whether mail arrives is found out by sending it.
@@ -38,10 +43,15 @@ pub fn email(text: &str) -> Result<String, Refusal> {
 /// Why something is done: 1 to [`REASON_MAX`] characters without control characters, trimmed.
 pub fn reason(text: &str) -> Result<String, Refusal> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > REASON_MAX || text.chars().any(char::is_control) {
+    if text.is_empty() || text.chars().count() > REASON_MAX || text.chars().any(unprintable) {
         return Err(invalid("reason"));
     }
     Ok(text.to_owned())
+}
+
+/// What a visitor comes for: 1 to [`REASON_MAX`] characters without control characters, trimmed.
+pub fn purpose(text: &str) -> Result<String, Refusal> {
+    reason(text).map_err(|_| invalid("purpose"))
 }
 
 /// What is wrong lies in `field`.
@@ -61,7 +71,15 @@ mod tests {
             "松江テレワークオフィス"
         );
         assert!(name("name", &"字".repeat(120)).is_ok());
-        for bad in ["", "   ", "a\nb", "a\u{0}b", &"字".repeat(121)] {
+        for bad in [
+            "",
+            "   ",
+            "a\nb",
+            "a\u{0}b",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            &"字".repeat(121),
+        ] {
             assert_eq!(
                 name("name", bad).unwrap_err().data["field"],
                 "name",

@@ -113,7 +113,11 @@ async fn attempt(
     };
 
     change.facts(site.id).await?;
-    if let Some(pass) = replace_others(app, actor, &booking, holder.as_ref(), change).await? {
+    // One that ends before the booking is of a time before an extension; it runs out beside the one that is issued now.
+    if let Some(pass) = replace_others(app, actor, &booking, holder.as_ref(), change)
+        .await?
+        .filter(|pass| during.end <= pass.during.end)
+    {
         return Ok(Issued { pass, text: None });
     }
     let subject = subjects::ensure(
@@ -160,13 +164,16 @@ async fn replace_others(
     holder: Option<&RegisteredKey>,
     change: &mut Change<'_>,
 ) -> Result<Option<Pass>, FlowError> {
-    let mut same = None;
+    let mut same: Option<Pass> = None;
     for pass in passes::of_booking(&mut change.tx, Scope::System, booking.id).await? {
         if pass.state != PassState::Active || pass.holder_key.is_some() != holder.is_some() {
             continue;
         }
         if holder.is_some_and(|holder| pass.holder_key == Some(holder.id)) {
-            same = Some(pass);
+            // After an extension there are two: the one that lasts longest is the one to show.
+            same = same
+                .filter(|known| pass.during.end <= known.during.end)
+                .or(Some(pass));
         } else {
             end_pass(app, actor, &pass, PassState::Revoked, change).await?;
         }
@@ -196,6 +203,7 @@ fn sign(
         site: booking.site,
         zones: reach::zones(&wire, booking.zone),
         holder: holder.map(|key| key.public_key.clone()),
+        escort: None,
     };
     Pass {
         id: claims.pass,

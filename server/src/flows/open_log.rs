@@ -1,21 +1,26 @@
 //! Opens a log: one per site and Japanese fiscal year, and one for what belongs to no site.
 
+use std::sync::Arc;
+
 use anyhow::{Context, anyhow};
 use sekisho_certs::Purpose;
+use sekisho_domain::cbor;
 use sekisho_domain::crypto::{Digest, SigningKey, VerifyingKey};
 use sekisho_domain::evidence::bundle;
 use sekisho_domain::evidence::checkpoint::{self, Checkpoint, KeyName, Vkey};
 use sekisho_domain::evidence::seal::{Seal, seal_hash};
 use sekisho_domain::evidence::tree::Frontier;
 use sekisho_domain::ids::{GatewayId, LogId, SiteId, StreamId};
+use sekisho_domain::refusal::Code;
 use sekisho_domain::time::Timestamp;
-use sekisho_domain::wire::body::{GatewayEnrolled, LogOpened, PreviousLog};
+use sekisho_domain::wire::body::{GatewayEnrolled, LogOpened, PreviousLog, StreamEnded};
 use sekisho_domain::wire::code::EventCode;
-use sekisho_domain::wire::event::Event;
+use sekisho_domain::wire::event::{EVENT_MAX, Event};
 use sekisho_domain::wire::keyring::{Key, Keyring, Purpose as KeyPurpose};
 use sekisho_domain::wire::uplink::Head;
 
 use super::FlowError;
+use super::sequence::drain;
 use crate::app::App;
 use crate::store::events::EventRow;
 use crate::store::gateways::GatewayState;
@@ -32,15 +37,26 @@ pub(super) const STORED_KEYS: [(KeyPurpose, Purpose); 5] = [
     (KeyPurpose::Pass, Purpose::Pass),
 ];
 
+/// Most bytes of what leaf 0 says; leaves room for the rest of its event.
+const LEAF_0_BYTES: usize = EVENT_MAX - 256;
+
+/// Most streams of one gateway whose ends leaf 0 names.
+const ENDS_MAX: usize = 64;
+
 /// The log into which a site seals now (`None`: the operator's), opened when there is none for this fiscal year.
 pub async fn current_log(tx: &mut Tx, app: &App, site: Option<SiteId>) -> Result<Log, FlowError> {
     let year = fiscal_year(app.now());
     match store::log::current(tx, Scope::System, site).await? {
         Some(log) if log.fiscal_year >= year => Ok(log),
         // A new year's log would name a head that may not be the last.
-        Some(log) if store::holds::is_held(tx, log.id).await? => Ok(log),
+        Some(log) if is_held(tx, app, &log).await? => Ok(log),
         previous => open(tx, app, site, year, previous, None).await,
     }
+}
+
+/// Whether a log must not be signed now: held in the database, or waiting for its gateways since this program started.
+pub(super) async fn is_held(tx: &mut Tx, app: &App, log: &Log) -> Result<bool, FlowError> {
+    Ok(app.waits.holds(log.site, app.clock.mono_ms()) || store::holds::is_held(tx, log.id).await?)
 }
 
 /// Opens a successor for a log that was restored and that others have `seen` further.
@@ -92,6 +108,14 @@ async fn open(
     seen: Option<Head>,
 ) -> Result<Log, FlowError> {
     let now = app.now();
+    let previous = match previous {
+        // A log that was restored is not touched again, not even to be closed.
+        Some(log) if seen.is_none() => match close(tx, app, log).await? {
+            Closed::Now(log) => Some(log),
+            Closed::Before(successor) => return Ok(successor),
+        },
+        previous => previous,
+    };
     let logs = store::log::of_site(tx, Scope::System, site).await?;
     let before = logs.iter().filter(|log| log.fiscal_year == year).count();
     let part = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
@@ -114,7 +138,7 @@ async fn open(
         service: StreamEnd::START,
         sequenced_at: now,
     };
-    let event = opened(tx, app, &log, previous.as_ref(), seen).await?;
+    let (event, later) = opened(tx, app, &log, previous.as_ref(), seen).await?;
     let leaf = first_leaf(app, &mut log, &event, key_name, &key)?;
     if !store::log::insert(tx, &log, now).await? {
         // Another transaction opened it while this one waited.
@@ -131,17 +155,46 @@ async fn open(
         ..EventRow::of(app.event_id(), &event, now)
     };
     store::events::insert(tx, &row).await?;
-    // A log that was restored is not touched again, not even to be closed.
-    if let Some(previous) = previous.filter(|_| seen.is_none()) {
-        let closed = Event::new(EventCode::LogClosed, app.reading(), app.boot);
-        let pending = Pending {
-            id: app.event_id(),
-            what: Waiting::Event,
-            bytes: closed.to_bytes(),
-        };
-        store::pending::insert(tx, previous.id, &pending, now).await?;
+    for event in later {
+        wait(tx, app, log.id, &event).await?;
+    }
+    if let Some(previous) = previous {
+        // What would have left a hole in the log before still waits.
+        store::pending::move_all(tx, previous.id, log.id).await?;
     }
     Ok(log)
+}
+
+/// What became of an attempt to close a log.
+enum Closed {
+    /// It has its last leaf, `log.closed`; with its last head.
+    Now(Log),
+    /// Another transaction closed it and opened this one.
+    Before(Log),
+}
+
+/// Makes leaves of all that waits, and of `log.closed` behind it: the successor names a head that never moves again.
+async fn close(tx: &mut Tx, app: &App, log: Log) -> Result<Closed, FlowError> {
+    store::log::lock(tx, log.id).await?;
+    let newest = store::log::current(tx, Scope::System, log.site).await?;
+    if let Some(newest) = newest.filter(|newest| newest.id != log.id) {
+        return Ok(Closed::Before(newest));
+    }
+    drain(tx, app, log.id).await?;
+    let closed = Event::new(EventCode::LogClosed, app.reading(), app.boot);
+    wait(tx, app, log.id, &closed).await?;
+    Ok(Closed::Now(drain(tx, app, log.id).await?))
+}
+
+/// Lets an event wait for the sequencer.
+async fn wait(tx: &mut Tx, app: &App, log: LogId, event: &Event) -> Result<(), FlowError> {
+    let pending = Pending {
+        id: app.event_id(),
+        what: Waiting::Event,
+        bytes: event.to_bytes(),
+    };
+    store::pending::insert(tx, log, &pending, app.now()).await?;
+    Ok(())
 }
 
 /// Seals the opening event as leaf 0 and signs the first head.
@@ -188,22 +241,30 @@ fn first_leaf(
     })
 }
 
-/// What leaf 0 says: where trust in this log's gateways begins.
+/// What leaf 0 says: where trust in this log's gateways begins. Devices for which one event has no room follow as
+/// `device.enrolled` events.
 async fn opened(
     tx: &mut Tx,
     app: &App,
     log: &Log,
     previous: Option<&Log>,
     seen: Option<Head>,
-) -> Result<Event, FlowError> {
-    let (mut gateways, mut devices) = (Vec::new(), Vec::new());
+) -> Result<(Event, Vec<Event>), FlowError> {
+    let (mut gateways, mut devices, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(site) = log.site {
         for gateway in store::gateways::list(tx, Scope::System, site).await? {
-            if let (GatewayState::Enrolled, Some(seal_key)) = (gateway.state, gateway.seal_key) {
+            // What a gateway that was revoked while the log was held had sent before goes into the successor, with its end.
+            let ended_since = seen
+                .and(previous)
+                .is_some_and(|log| gateway.revoked_at.is_some_and(|at| at >= log.sequenced_at));
+            if let Some(seal_key) = gateway.seal_key
+                && (gateway.state == GatewayState::Enrolled || ended_since)
+            {
                 gateways.push(GatewayEnrolled {
                     gateway: gateway.id,
                     seal_key,
                 });
+                ends.extend(stream_ends(tx, gateway.id).await?);
             }
         }
         let known = store::devices::list(tx, Scope::System, site).await?;
@@ -213,16 +274,51 @@ async fn opened(
             .filter_map(store::devices::Device::body)
             .collect();
     }
-    let body = LogOpened {
+    let mut body = LogOpened {
         origin: log.origin.clone(),
         keyring: log.keyring.clone().into(),
         previous: previous.map(previous_log).transpose()?,
         gateways,
-        devices,
+        devices: Vec::new(),
         service_stream: log.service_stream,
         seen,
+        ends: previous.map(|_| ends),
     };
-    Ok(Event::new(EventCode::LogOpened, app.reading(), app.boot).with_body(&body))
+    let mut room = LEAF_0_BYTES.saturating_sub(cbor::encode(&body).len());
+    let fit = devices.iter().take_while(|device| {
+        let left = room.checked_sub(cbor::encode(*device).len());
+        room = left.unwrap_or(0);
+        left.is_some()
+    });
+    let fit = fit.count();
+    let later = devices.split_off(fit);
+    body.devices = devices;
+    let event = |code| Event::new(code, app.reading(), app.boot);
+    let later = later
+        .iter()
+        .map(|device| event(EventCode::DeviceEnrolled).with_body(device))
+        .collect();
+    Ok((event(EventCode::LogOpened).with_body(&body), later))
+}
+
+/// Where the streams of a gateway end in the logs so far. Of very many the newest: the others will not go on.
+async fn stream_ends(tx: &mut Tx, gateway: GatewayId) -> Result<Vec<StreamEnded>, FlowError> {
+    let newest_first = store::streams::of_gateway(tx, gateway).await?;
+    let mut ends = Vec::new();
+    for stream in newest_first.iter().take(ENDS_MAX) {
+        let Some(leaf) = store::log::last_leaf(tx, gateway, stream.stream).await? else {
+            continue;
+        };
+        let (_, seal) = Seal::peek(&leaf.bytes).context("a leaf cannot be read")?;
+        ends.push(StreamEnded {
+            gateway,
+            stream: leaf.stream,
+            seal_no: leaf.seal_no,
+            seq: seal.next_seq() - 1,
+            hash: leaf.hash,
+        });
+    }
+    Ok(ends)
 }
 
 fn previous_log(log: &Log) -> anyhow::Result<PreviousLog> {
@@ -237,6 +333,19 @@ fn previous_log(log: &Log) -> anyhow::Result<PreviousLog> {
     })
 }
 
+/// The key that signs keyrings: the one that signed the first of them. Gateways pin it, so a fresh one is made only where there
+/// is no log yet; where the right one is missing (taken offline, or lost) the answer is `keyring_away`, and nothing is made.
+pub(super) async fn keyring_key(tx: &mut Tx, app: &App) -> Result<Arc<SigningKey>, FlowError> {
+    let Some(known) = store::log::any_keyring(tx).await? else {
+        return Ok(app.key(Purpose::Keyring)?);
+    };
+    let signed = |key: &VerifyingKey| Keyring::open(key, &known).is_ok();
+    match app.stored_key(Purpose::Keyring, signed)? {
+        Some(key) => Ok(key),
+        None => Err(Code::KeyringAway.into()),
+    }
+}
+
 async fn sign_keyring(
     tx: &mut Tx,
     app: &App,
@@ -245,14 +354,7 @@ async fn sign_keyring(
     log: &VerifyingKey,
     previous: Option<&Log>,
 ) -> Result<Vec<u8>, FlowError> {
-    let signer = app.key(Purpose::Keyring)?;
-    // Gateways pin the keyring key. A fresh one beside logs that know another would lock every gateway out, so a missing
-    // key file must be noticed here.
-    if let Some(known) = store::log::any_keyring(tx).await?
-        && Keyring::open(&signer.verifying(), &known).is_err()
-    {
-        return Err(anyhow!("the keyring key in the key directory is not the one that signed the first log; put keys/keyring.* back").into());
-    }
+    let signer = keyring_key(tx, app).await?;
     let mut keys = vec![Key {
         purpose: KeyPurpose::Log,
         public: *log,

@@ -15,7 +15,9 @@ use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 
 use super::FlowError;
+use super::fold_alarm::{At, fold_alarm, refute_others};
 use super::fold_presence::fold_presence;
+use super::fold_visit::fold_visit;
 use super::record::{Draft, record};
 use crate::app::App;
 use crate::store::events::EventRow;
@@ -69,9 +71,20 @@ pub async fn project(
         }
         store::events::insert(tx, &row).await?;
         fold_presence(tx, gateway, &event, person).await?;
+        let at = At {
+            stream: seal.stream,
+            seq,
+            sealed: true,
+        };
+        fold_alarm(tx, app, gateway, &event, at).await?;
+        fold_visit(tx, gateway, &event, pass).await?;
         if row.finding.is_none() {
             audit(tx, app, gateway, &event, pass, person).await?;
         }
+    }
+    if !seal.events.is_empty() {
+        let numbers = (seal.first_seq, seal.next_seq() - 1);
+        refute_others(tx, app, gateway, seal.stream, numbers).await?;
     }
     Ok(confirmed)
 }

@@ -10,6 +10,7 @@ use sekisho_domain::wire::{SNAPSHOT_MAX, VERSION};
 
 use super::FlowError;
 use super::open_log::current_log;
+use super::tell_gateway::is_held;
 use crate::app::App;
 use crate::store::snapshots::StoredSnapshot;
 use crate::store::{self, Scope};
@@ -42,12 +43,13 @@ pub async fn publish_snapshot(
     }) {
         return Ok(None);
     }
-    if store::holds::of_site(&mut tx, Scope::System, site)
-        .await?
-        .is_some()
-    {
+    if is_held(&mut tx, app, site).await? {
         return Ok(None);
     }
+    // Nothing of the site changes from here on. PostgreSQL shows each statement what is committed by then: a booking and its
+    // pass that are made between two of them would be half in the snapshot, and the pass refused for want of its grant.
+    let facts_version = store::sites::lock_facts(&mut tx, Scope::System, site).await?;
+    let now = app.now();
     let log = current_log(&mut tx, app, Some(site)).await?;
     // After a restore the gateway may hold a later one than this database ever made.
     let last = last.map_or(0, |(epoch, ..)| epoch);

@@ -12,7 +12,7 @@ use super::open_log::replace_log;
 use crate::app::App;
 use crate::store::holds::Kind;
 use crate::store::log::Log;
-use crate::store::{self, Scope};
+use crate::store::{self, Scope, Tx};
 
 /// Approvals that are needed.
 const APPROVALS: usize = 2;
@@ -58,22 +58,19 @@ pub async fn reconcile_log(app: &App, site: SiteId, name: &str) -> Result<Reconc
         tx.commit().await?;
         return Ok(Reconciled::Waits(names));
     }
-    let gateway = store::gateways::of_site(&mut tx, site)
-        .await?
-        .context("the site has no gateway")?;
-    let birth = store::gateways::lock_last_birth(&mut tx, gateway.id).await?;
+    let witness = witness(&mut tx, &log).await?;
     let edge = Frontier::decode(&log.frontier).context("the right edge cannot be read")?;
     // A gateway may have shown only a newer snapshot, and no head beyond ours.
-    let seen = birth.and_then(|birth| birth.head).unwrap_or(Head {
+    let seen = witness.head.unwrap_or(Head {
         size: edge.size(),
         root: edge.root(),
     });
     let next = replace_log(&mut tx, app, log.clone(), seen).await?;
     store::pending::move_all(&mut tx, log.id, next.id).await?;
-    store::holds::replace(&mut tx, log.id, gateway.snapshot_epoch).await?;
+    store::holds::replace(&mut tx, log.id, witness.snapshot_epoch).await?;
     // Lists and snapshots of the lost time had numbers, too: the next ones must be above them.
     let epoch = store::revocations::epoch(&mut tx, site).await?;
-    let epoch = epoch.max(gateway.revocation_epoch);
+    let epoch = epoch.max(witness.revocation_epoch);
     if epoch > 0 {
         store::revocations::raise(&mut tx, site, epoch + 1, app.now()).await?;
     }
@@ -82,4 +79,35 @@ pub async fn reconcile_log(app: &App, site: SiteId, name: &str) -> Result<Reconc
     app.pending.notify_one();
     app.facts_changed.notify_one();
     Ok(Reconciled::Opened(Box::new(next)))
+}
+
+/// What the gateways of the lost time had seen at most.
+#[derive(Default)]
+struct Witness {
+    head: Option<Head>,
+    snapshot_epoch: u64,
+    revocation_epoch: u64,
+}
+
+/// One that was revoked since the log was last signed counts, too: what it had seen does not become unseen.
+async fn witness(tx: &mut Tx, log: &Log) -> Result<Witness, FlowError> {
+    let mut seen = Witness::default();
+    let Some(site) = log.site else {
+        return Ok(seen);
+    };
+    for gateway in store::gateways::list(tx, Scope::System, site).await? {
+        if gateway.revoked_at.is_some_and(|at| at < log.sequenced_at) {
+            continue;
+        }
+        seen.snapshot_epoch = seen.snapshot_epoch.max(gateway.snapshot_epoch);
+        seen.revocation_epoch = seen.revocation_epoch.max(gateway.revocation_epoch);
+        let birth = store::gateways::lock_last_birth(tx, gateway.id).await?;
+        let head = birth.and_then(|birth| birth.head);
+        seen.head = seen
+            .head
+            .into_iter()
+            .chain(head)
+            .max_by_key(|head| head.size);
+    }
+    Ok(seen)
 }

@@ -10,6 +10,7 @@ use super::{Actor, FlowError};
 use crate::app::App;
 use crate::store::events::EventRow;
 use crate::store::pending::{Pending, Waiting};
+use crate::store::visits::Visit;
 use crate::store::{self, Tx};
 
 /// An event in the making: its bytes for the log, its openings for the vault, and what the projection shows.
@@ -57,6 +58,14 @@ impl Draft {
         self
     }
 
+    /// Which visit, and the visitor's pseudonym: nobody of the directory.
+    #[must_use]
+    pub fn visit(mut self, app: &App, visit: &Visit) -> Self {
+        self.event.subject = Some(self.commit(app, "subject", &visit.subject.to_string()));
+        self.event.booking = Some(self.commit(app, "visit", &visit.id.to_string()));
+        self
+    }
+
     /// Which pass.
     #[must_use]
     pub fn pass(mut self, app: &App, pass: PassId) -> Self {
@@ -86,7 +95,8 @@ impl Draft {
         self
     }
 
-    fn commit(&mut self, app: &App, name: &str, value: &str) -> sekisho_domain::crypto::Digest {
+    /// A salted digest for the event or its body; the opening goes into the vault.
+    pub fn commit(&mut self, app: &App, name: &str, value: &str) -> sekisho_domain::crypto::Digest {
         let opening = disclosure::disclose(app.random(), name, value);
         let digest = disclosure::commitment(&opening);
         self.openings.push(opening);

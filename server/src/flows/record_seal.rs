@@ -21,11 +21,12 @@ use super::open_log::open_log;
 use super::project_events::{Openings, project};
 use super::record::{Draft, record};
 use crate::app::App;
+use crate::store::gaps::{self, Kind};
 use crate::store::gateways::{Gateway, GatewayState};
 use crate::store::log::StreamEnd;
 use crate::store::pending::{Pending, Waiting};
 use crate::store::streams::Stream;
-use crate::store::{self, Scope, Tx};
+use crate::store::{self, Tx};
 
 /// What became of a publish.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,11 +64,12 @@ pub async fn record_seal(app: &App, id: GatewayId, payload: &[u8]) -> Result<Rec
         return Ok(Recorded::Refused("unknown version of the message"));
     }
     let mut tx = app.db.write().await?;
-    let Some(gateway) = store::gateways::get(&mut tx, Scope::System, id).await? else {
+    let Some(gateway) = store::gateways::lock(&mut tx, id).await? else {
         return Ok(Recorded::Refused("unknown gateway"));
     };
+    // A revoked gateway's seals are not stored, however old they say they are (`revoke_gateway`).
     let (GatewayState::Enrolled, Some(key)) = (gateway.state, gateway.seal_key) else {
-        return Ok(Recorded::Refused("not enrolled"));
+        return Ok(Recorded::Refused("not enrolled, or no more"));
     };
     let seal = match Seal::open(&key, &publish.seal) {
         Ok(seal) => seal,
@@ -84,6 +86,8 @@ pub async fn record_seal(app: &App, id: GatewayId, payload: &[u8]) -> Result<Rec
     };
     let next = stream.end.seal_no + 1;
     if seal.seal_no > next {
+        note_hole(&mut tx, app, &seal).await?;
+        tx.commit().await?;
         return Ok(Recorded::Ahead {
             stream: seal.stream,
             resend_from: next,
@@ -114,6 +118,16 @@ pub async fn record_seal(app: &App, id: GatewayId, payload: &[u8]) -> Result<Rec
         site: gateway.site,
         applied,
     })
+}
+
+/// What lies between is asked for again, and shown as missing for as long as it does not come.
+async fn note_hole(tx: &mut Tx, app: &App, seal: &Seal) -> Result<(), FlowError> {
+    let now = app.now();
+    let mut sum = gaps::lock(tx, seal.gateway, seal.stream, Kind::Evidence, now).await?;
+    sum.missing_to = sum.missing_to.max(seal.first_seq.checked_sub(1));
+    sum.since = sum.since.or(Some(now));
+    gaps::set(tx, &sum).await?;
+    Ok(())
 }
 
 async fn store_seal(

@@ -40,6 +40,7 @@ pub async fn send_receipt(app: &App, gateway: GatewayId, again: bool) -> Result<
         resend_from: None,
         proof: Some(proof),
         credit: CREDIT,
+        telemetry: None,
     };
     app.uplink.update_session(gateway, |live| {
         live.held = Some((log.id, head));

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use sekisho_certs::Purpose;
 use sekisho_domain::crypto::{Digest, SigningKey};
 use sekisho_domain::evidence::checkpoint::{self, Checkpoint, KeyName, Vkey};
@@ -16,11 +16,11 @@ use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 
 use super::FlowError;
-use super::open_log::log_purpose;
+use super::open_log::{is_held, log_purpose};
 use crate::app::App;
 use crate::store::log::{Advance, Leaf, Log, StreamEnd};
 use crate::store::pending::{Pending, Waiting};
-use crate::store::{self, Tx};
+use crate::store::{self, Scope, Tx};
 
 /// Most rows taken in one round.
 const BATCH: i64 = 1024;
@@ -44,45 +44,87 @@ pub enum Round {
     },
 }
 
-/// One round for one log. A held log is left alone.
+/// One round for one log. A held log is left alone; what came too late for a closed one waits for its successor.
 pub async fn sequence(app: &App, id: LogId) -> Result<Round, FlowError> {
     let mut tx = app.db.write().await?;
-    if store::holds::is_held(&mut tx, id).await? {
-        return Ok(Round::Idle);
-    }
     let Some(log) = store::log::get(&mut tx, id).await? else {
         return Ok(Round::Idle);
     };
-    let waiting = store::pending::oldest(&mut tx, id, BATCH).await?;
+    if is_held(&mut tx, app, &log).await? {
+        return Ok(Round::Idle);
+    }
+    let newest = store::log::current(&mut tx, Scope::System, log.site).await?;
+    if let Some(newest) = newest.filter(|newest| newest.id != id) {
+        store::pending::move_all(&mut tx, id, newest.id).await?;
+        tx.commit().await?;
+        app.pending.notify_one();
+        return Ok(Round::Idle);
+    }
+    match step(&mut tx, app, &log).await? {
+        Step::Idle => Ok(Round::Idle),
+        Step::Lost => Ok(Round::Lost),
+        Step::Moved(run, more) => {
+            tx.commit().await?;
+            let hashes: Vec<Digest> = run.leaves.iter().map(|leaf| leaf.hash).collect();
+            app.trees.extend(id, log.size, &hashes);
+            app.sequenced.notify_one();
+            Ok(Round::Moved {
+                gateways: run.gateways(),
+                more,
+            })
+        }
+    }
+}
+
+/// Makes leaves of everything that waits for a log and is visible to this transaction; the log with its new head. The caller
+/// has locked the log.
+pub(super) async fn drain(tx: &mut Tx, app: &App, id: LogId) -> Result<Log, FlowError> {
+    loop {
+        let log = store::log::get(tx, id)
+            .await?
+            .context("the log has no row")?;
+        match step(tx, app, &log).await? {
+            Step::Idle => return Ok(log),
+            Step::Moved(..) => {}
+            Step::Lost => return Err(anyhow!("a locked log was moved by somebody else").into()),
+        }
+    }
+}
+
+/// What a step did.
+enum Step {
+    Idle,
+    Lost,
+    /// With whether more may wait.
+    Moved(Run, bool),
+}
+
+/// One batch of what waits, inside the caller's transaction.
+async fn step(tx: &mut Tx, app: &App, log: &Log) -> Result<Step, FlowError> {
+    let waiting = store::pending::oldest(tx, log.id, BATCH).await?;
     let more = waiting.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
     let mut expected = BTreeMap::new();
     for (gateway, stream) in waiting.iter().filter_map(stream_of) {
         if let std::collections::btree_map::Entry::Vacant(entry) = expected.entry((gateway, stream))
         {
             entry.insert(
-                store::log::last_logged(&mut tx, gateway, stream)
+                store::log::last_logged(tx, gateway, stream)
                     .await?
                     .map_or(1, |(_, seal_no)| seal_no + 1),
             );
         }
     }
-    let (log_key, service_key) = (log_key(app, &log)?, app.key(Purpose::Service)?);
-    let run = Run::of(&log, waiting, expected, &service_key)?;
+    let (log_key, service_key) = (log_key(app, log)?, app.key(Purpose::Service)?);
+    let run = Run::of(log, waiting, expected, &service_key)?;
     if run.leaves.is_empty() {
-        return Ok(Round::Idle);
+        return Ok(Step::Idle);
     }
-    let checkpoint = run.checkpoint(&log, &log_key)?;
-    if !write(&mut tx, app, &log, &run, &checkpoint).await? {
-        return Ok(Round::Lost);
+    let checkpoint = run.checkpoint(log, &log_key)?;
+    if write(tx, app, log, &run, &checkpoint).await? {
+        Ok(Step::Moved(run, more))
+    } else {
+        Ok(Step::Lost)
     }
-    tx.commit().await?;
-    let hashes: Vec<Digest> = run.leaves.iter().map(|leaf| leaf.hash).collect();
-    app.trees.extend(id, log.size, &hashes);
-    app.sequenced.notify_one();
-    Ok(Round::Moved {
-        gateways: run.gateways(),
-        more,
-    })
 }
 
 /// Brings a log's tree up to the leaves that this transaction sees. Not to be called where leaves were just written.

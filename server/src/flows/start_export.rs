@@ -7,14 +7,14 @@ use anyhow::Context;
 use sekisho_domain::ids::{EventId, SiteId};
 use sekisho_domain::refusal::Code;
 
-use super::export_bundle::{export_bundle, permitted};
+use super::export_bundle::{export, permitted};
 use super::{Actor, FlowError};
 use crate::app::App;
-use crate::store::exports::Export;
+use crate::store::exports::{Ended, Export, ExportState, Progress};
 use crate::store::{self, Scope};
 
 /// A site's next export waits for the one before it, but not longer than this: its process may have died, ms.
-const ONE_AT_A_TIME_MS: i64 = 10 * 60_000;
+pub(super) const ONE_AT_A_TIME_MS: i64 = 10 * 60_000;
 
 /// Stores the export and runs it; [`store::exports::get`] tells how it goes. Refused with `too_many_requests` while one of
 /// this site runs: each takes the disk of a whole log.
@@ -25,64 +25,74 @@ pub async fn start_export(
     nonce: Option<[u8; 16]>,
 ) -> Result<EventId, FlowError> {
     permitted(app, actor, site).await?;
-    let dir = app.config.data_dir.join("exports");
+    let dir = dir(app);
     sekisho_certs::files::create_private_dir(&dir).with_context(|| dir.display().to_string())?;
-    let id = app.event_id();
-    let path = dir.join(format!("{}.evb", id.text()));
     let export = Export {
-        id,
+        id: app.event_id(),
         site,
         nonce: nonce.unwrap_or_else(|| app.random()),
-        state: "running".to_owned(),
-        path: path.display().to_string(),
+        state: ExportState::Running,
+        progress: Progress::Cuts,
         findings: String::new(),
         started_at: app.now(),
         finished_at: None,
+        leaves: 0,
+        bytes: None,
+        removed_at: None,
     };
     let mut tx = app.db.write().await?;
     let last = store::exports::list(&mut tx, Scope::System, site, 1).await?;
     let since = app.now().plus_ms(-ONE_AT_A_TIME_MS);
     if last
         .iter()
-        .any(|it| it.state == "running" && it.started_at > since)
+        .any(|it| it.state == ExportState::Running && it.started_at > since)
     {
         return Err(Code::TooManyRequests.into());
     }
     store::exports::insert(&mut tx, &export).await?;
     tx.commit().await?;
-    tokio::spawn(run(
-        Arc::clone(app),
-        actor.clone(),
-        id,
-        site,
-        export.nonce,
-        path,
-    ));
+    let id = export.id;
+    tokio::spawn(run(Arc::clone(app), actor.clone(), export));
     Ok(id)
 }
 
-async fn run(
-    app: Arc<App>,
-    actor: Actor,
-    id: EventId,
-    site: SiteId,
-    nonce: [u8; 16],
-    path: PathBuf,
-) {
-    let (state, findings) = match export_bundle(&app, &actor, site, Some(nonce), &path).await {
-        Ok(report) => ("done", report.findings.join("\n")),
+/// Where bundles lie until they have had their time.
+pub(super) fn dir(app: &App) -> PathBuf {
+    app.config.data_dir.join("exports")
+}
+
+/// Where the bundle of an export lies: its name comes from the id, never from a row or a caller.
+pub fn file(app: &App, id: EventId) -> PathBuf {
+    dir(app).join(format!("{}.evb", id.text()))
+}
+
+async fn run(app: Arc<App>, actor: Actor, it: Export) {
+    let path = file(&app, it.id);
+    let made = export(&app, &actor, it.site, it.nonce, &path, Some(it.id)).await;
+    let findings = match &made {
+        Ok(report) => report.findings.join("\n"),
         Err(error) => {
-            tracing::error!(export.id = %id, error = format!("{error:?}"), "export failed");
-            ("failed", error.to_string())
+            tracing::error!(export.id = %it.id, error = format!("{error:?}"), "export failed");
+            error.to_string()
         }
     };
-    if let Err(error) = finish(&app, id, state, &findings).await {
-        tracing::error!(export.id = %id, error = format!("{error:?}"), "cannot write down how an export ended");
+    let ended = Ended {
+        state: if made.is_ok() {
+            ExportState::Done
+        } else {
+            ExportState::Failed
+        },
+        findings: &findings,
+        leaves: made.as_ref().map_or(0, |report| report.leaves),
+        bytes: made.as_ref().ok().map(|report| report.bytes),
+    };
+    if let Err(error) = finish(&app, it.id, &ended).await {
+        tracing::error!(export.id = %it.id, error = format!("{error:?}"), "cannot write down how an export ended");
     }
 }
 
-async fn finish(app: &App, id: EventId, state: &str, findings: &str) -> Result<(), FlowError> {
+async fn finish(app: &App, id: EventId, ended: &Ended<'_>) -> Result<(), FlowError> {
     let mut tx = app.db.write().await?;
-    store::exports::finish(&mut tx, id, state, findings, app.now()).await?;
+    store::exports::finish(&mut tx, id, ended, app.now()).await?;
     Ok(tx.commit().await?)
 }

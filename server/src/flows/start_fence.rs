@@ -72,6 +72,16 @@ pub async fn start_fence(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Begins the wait for the births of all enrolled gateways ([`crate::waits`]), `gateways.start_wait_s` long: the files may
+/// have been rolled back together with the database, and then only a gateway knows.
+pub async fn wait_for_gateways(app: &App) -> anyhow::Result<()> {
+    let until = app.clock.mono_ms() + u64::from(app.config.gateways.start_wait_s) * 1000;
+    for gateway in store::gateways::enrolled(&mut app.db.read().await?).await? {
+        app.waits.begin(gateway.site, gateway.id, until);
+    }
+    Ok(())
+}
+
 /// Every key that a log's keyring names beside those of logs must be there: what another key signs, nobody believes.
 fn service_keys(app: &App, log: &Log) -> anyhow::Result<()> {
     let signed = Unverified::parse(&log.keyring, KEYRING_MAX).context("the keyring")?;

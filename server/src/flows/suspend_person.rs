@@ -13,6 +13,7 @@ use sekisho_domain::wire::uplink::{RevocationLine, Revoked};
 use super::change::{Change, change};
 use super::end_pass::end_pass;
 use super::record::{Draft, record};
+use super::visits::end_visits_of;
 use super::{Actor, FlowError, authority};
 use crate::app::App;
 use crate::store::passes::{self, Pass};
@@ -82,6 +83,7 @@ async fn leave_site(
     for pass in here {
         end_pass(app, actor, pass, PassState::Revoked, change).await?;
     }
+    end_visits_of(app, actor, person, site, change).await?;
     // As long as any pass could live, also one that the gateway has never heard of.
     let longest = app.now().plus_ms(LIFE_MAX_S * 1000);
     let until = here

@@ -28,7 +28,7 @@ pub async fn send_freshness(app: &App, gateway: GatewayId) -> Result<(), FlowErr
         return Ok(());
     };
     let mut tx = app.db.read().await?;
-    if is_held(&mut tx, session.site).await? {
+    if is_held(&mut tx, app, session.site).await? {
         return Ok(());
     }
     let Some((snapshot_epoch, _, snapshot_digest, _)) =
@@ -66,7 +66,7 @@ pub async fn send_revocation(
         return Ok(0);
     };
     // A list of before the restore lacks what was revoked since: it would give back what was taken.
-    if is_held(&mut tx, site).await? {
+    if is_held(&mut tx, app, site).await? {
         return Ok(list.epoch);
     }
     app.uplink.send(
@@ -83,7 +83,7 @@ pub async fn send_snapshot(app: &App, gateway: GatewayId, site: SiteId) -> Resul
     let Some(snapshot) = store::snapshots::newest(&mut tx, site).await? else {
         return Ok(0);
     };
-    if is_held(&mut tx, site).await? {
+    if is_held(&mut tx, app, site).await? {
         return Ok(snapshot.epoch);
     }
     let total = u32::try_from(snapshot.signed.len()).unwrap_or(u32::MAX);
@@ -110,6 +110,21 @@ pub fn send_resend(app: &App, gateway: GatewayId, stream: StreamId, from: u64) {
         resend_from: Some(from),
         proof: None,
         credit: CREDIT,
+        telemetry: None,
+    };
+    app.uplink
+        .send(gateway, Channel::Receipt, cbor::encode(&receipt));
+}
+
+/// Answers a batch of measurements: everything up to `last` came, or was declared as shed.
+pub fn send_measured(app: &App, gateway: GatewayId, stream: StreamId, last: u64) {
+    let receipt = Receipt {
+        version: VERSION,
+        stream,
+        resend_from: None,
+        proof: None,
+        credit: CREDIT,
+        telemetry: Some(last),
     };
     app.uplink
         .send(gateway, Channel::Receipt, cbor::encode(&receipt));
@@ -123,7 +138,7 @@ pub async fn send_command(app: &App, stored: &StoredCommand) -> Result<bool, Flo
     let order: Order =
         cbor::decode(&stored.order, stored.order.len()).map_err(anyhow::Error::new)?;
     let mut tx = app.db.write().await?;
-    if is_held(&mut tx, session.site).await? {
+    if is_held(&mut tx, app, session.site).await? {
         return Ok(false);
     }
     if !store::commands::set_sent(&mut tx, stored.id, app.now()).await? {
@@ -147,8 +162,12 @@ pub async fn send_command(app: &App, stored: &StoredCommand) -> Result<bool, Flo
     Ok(true)
 }
 
-/// Whether a site's log is held: then nothing is granted, revoked or ordered there either.
-async fn is_held(tx: &mut Tx, site: SiteId) -> Result<bool, FlowError> {
+/// Whether a site's log is held, or waits for its gateways after a start: then nothing is granted, revoked or ordered there
+/// either.
+pub(super) async fn is_held(tx: &mut Tx, app: &App, site: SiteId) -> Result<bool, FlowError> {
+    if app.waits.holds(Some(site), app.clock.mono_ms()) {
+        return Ok(true);
+    }
     Ok(store::holds::of_site(tx, store::Scope::System, site)
         .await?
         .is_some())
@@ -157,12 +176,8 @@ async fn is_held(tx: &mut Tx, site: SiteId) -> Result<bool, FlowError> {
 /// The revocation list of a site; `None` when nothing was ever revoked. One epoch has one list, whatever the time: it holds
 /// what had not ended when its newest line was committed.
 async fn revocations(tx: &mut Tx, site: SiteId) -> Result<Option<Revocation>, FlowError> {
-    let epoch = store::snapshots::revocation_epoch(tx, site).await?;
-    let Some(made_at) = store::snapshots::revocation_made_at(tx, site, epoch).await? else {
-        return Ok(None);
-    };
-    let lines = store::revocations::list(tx, site, made_at).await?;
-    Ok(Some(Revocation {
+    let newest = store::revocations::newest(tx, site).await?;
+    Ok(newest.map(|(epoch, lines)| Revocation {
         version: VERSION,
         site,
         epoch,

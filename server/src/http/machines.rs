@@ -3,10 +3,12 @@
 //! Its certificate is issued under the uplink root and shown together with that root, because a box that enrols knows nothing
 //! but the root's fingerprint, from its code.
 
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Extension, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -19,6 +21,7 @@ use sekisho_domain::refusal::{Code, Refusal};
 use serde::{Deserialize, Serialize};
 use tower_http::timeout::TimeoutLayer;
 
+use super::tls::Peer;
 use crate::app::App;
 use crate::flows::FlowError;
 use crate::flows::enrol_gateway::{Enrolled, Enrolment, enrol_gateway};
@@ -29,9 +32,12 @@ const BODY_MAX: usize = 16 * 1024;
 /// Longest time for a call: nobody may hold the listener's connections with a body that never ends.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Calls that may come at once, and how many of them come back a second. Guessing a 128-bit code needs more.
+/// Calls that one address may make at once, and how many of them come back a second. Guessing a 128-bit code needs more.
 const BURST: u64 = 20;
 const PER_SECOND: u64 = 5;
+
+/// Addresses that are told apart; a flood from more of them is a flood all the same.
+const ADDRESSES_MAX: usize = 4096;
 
 /// What the box sends.
 #[derive(Debug, Deserialize)]
@@ -74,15 +80,11 @@ pub struct Problem {
 struct Machines {
     app: Arc<App>,
     uplink_port: u16,
-    tokens: Mutex<Tokens>,
+    buckets: Mutex<Buckets>,
 }
 
 /// What the listener serves. `uplink_port` is where the broker listens.
 pub fn router(app: Arc<App>, uplink_port: u16) -> Router {
-    let tokens = Mutex::new(Tokens {
-        left: BURST,
-        at_ms: app.clock.mono_ms(),
-    });
     Router::new()
         .route("/machines/v1/enrol", post(enrol))
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -93,7 +95,7 @@ pub fn router(app: Arc<App>, uplink_port: u16) -> Router {
         .with_state(Arc::new(Machines {
             app,
             uplink_port,
-            tokens,
+            buckets: Mutex::default(),
         }))
 }
 
@@ -101,14 +103,16 @@ type Answer<T> = Result<Json<T>, (StatusCode, Json<Problem>)>;
 
 async fn enrol(
     State(machines): State<Arc<Machines>>,
+    peer: Option<Extension<Peer>>,
     Json(request): Json<EnrolRequest>,
 ) -> Answer<EnrolAnswer> {
     let app = &machines.app;
+    let from = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Extension(peer)| peer.0);
     if !machines
-        .tokens
+        .buckets
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .take(app.clock.mono_ms())
+        .take(from, app.clock.mono_ms())
     {
         return Err(refuse(&Refusal::new(Code::TooManyRequests)));
     }
@@ -176,6 +180,38 @@ fn refuse(refusal: &Refusal) -> (StatusCode, Json<Problem>) {
     (status, Json(problem))
 }
 
+/// One bucket for each address, so that nobody empties another's.
+#[derive(Default)]
+struct Buckets(HashMap<IpAddr, Tokens>);
+
+impl Buckets {
+    fn take(&mut self, from: IpAddr, now_ms: u64) -> bool {
+        let from = network(from);
+        if self.0.len() >= ADDRESSES_MAX && !self.0.contains_key(&from) {
+            self.0.retain(|_, tokens| !tokens.is_full(now_ms));
+            if self.0.len() >= ADDRESSES_MAX {
+                return false;
+            }
+        }
+        let fresh = Tokens {
+            left: BURST,
+            at_ms: now_ms,
+        };
+        self.0.entry(from).or_insert(fresh).take(now_ms)
+    }
+}
+
+/// Whoever has one address of IPv6 has 2^64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
 /// A bucket of tokens, one a call.
 struct Tokens {
     left: u64,
@@ -183,6 +219,10 @@ struct Tokens {
 }
 
 impl Tokens {
+    fn is_full(&self, now_ms: u64) -> bool {
+        self.left + now_ms.saturating_sub(self.at_ms) * PER_SECOND / 1000 >= BURST
+    }
+
     fn take(&mut self, now_ms: u64) -> bool {
         let fresh = now_ms.saturating_sub(self.at_ms) * PER_SECOND / 1000;
         if fresh > 0 {
@@ -197,6 +237,7 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -209,6 +250,28 @@ mod tests {
         assert_eq!(
             (0..100).filter(|_| tokens.take(1_010)).count() as u64,
             PER_SECOND
+        );
+    }
+
+    #[test]
+    fn nobody_empties_the_bucket_of_another_address() {
+        let at = |n: u32| IpAddr::V4(Ipv4Addr::from_bits(n));
+        let mut buckets = Buckets::default();
+        let took = (0..100).filter(|_| buckets.take(at(1), 10)).count();
+        assert_eq!(took as u64, BURST);
+        assert!(buckets.take(at(2), 10), "another address");
+        let [one, other]: [IpAddr; 2] =
+            ["2001:db8::1", "2001:db8::2"].map(|it| it.parse().unwrap());
+        let both = (0..100).filter(|n| buckets.take(if n % 2 == 0 { one } else { other }, 10));
+        assert_eq!(both.count() as u64, BURST, "one network");
+        for n in 0..10_000 {
+            buckets.take(at(n), 10);
+        }
+        assert_eq!(buckets.0.len(), ADDRESSES_MAX);
+        assert!(!buckets.take(at(20_000), 10));
+        assert!(
+            buckets.take(at(20_000), 60_000),
+            "old buckets are forgotten"
         );
     }
 }

@@ -20,5 +20,6 @@ pub mod problem;
 pub mod router;
 pub mod session;
 pub mod tls;
+pub mod witness;
 
 pub use router::router;

@@ -41,6 +41,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// The whole server, as it stands behind the pages' listener.
 pub fn router(app: Arc<App>) -> Router {
     let pages = pages()
+        .merge(visits())
         .layer(RequestBodyLimitLayer::new(FORM_MAX))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), session::authenticate));
@@ -97,6 +98,25 @@ fn pages() -> Router<Arc<App>> {
         )
         .route("/sign-out", post(pages::sign_in::sign_out))
         .route("/language", post(pages::language::choose))
+        .route("/today", get(pages::choose::today))
+        .route("/evidence", get(pages::choose::evidence))
+        .route("/people", get(pages::people::show))
+        .route("/people/{person}", get(pages::person::show))
+        .route("/sites/{site}/equipment", get(pages::equipment::show))
+        .route("/sites/{site}/roll-call", get(pages::roll_call::show))
+        .route("/sites/{site}/records/{event}", get(pages::record::show))
+        .route("/sites/{site}/evidence", get(pages::evidence::show))
+        .route("/sites/{site}/trust.policy", get(pages::evidence::trust))
+        .route("/sites/{site}/exports", post(pages::export::start))
+        .route("/sites/{site}/exports/{export}", get(pages::export::show))
+        .route(
+            "/sites/{site}/exports/{export}/bundle",
+            get(pages::export::bundle),
+        )
+        .route(
+            "/alarms/{alarm}/acknowledge",
+            post(pages::alarm::acknowledge),
+        )
         .route("/sites/{site}/today", get(pages::today::show))
         .route("/sites/{site}/today/events", get(pages::today::live))
         .route(
@@ -104,7 +124,11 @@ fn pages() -> Router<Arc<App>> {
             get(pages::book::show).post(pages::book::book),
         )
         .route("/bookings/{booking}", get(pages::booking::show))
+        .route("/bookings", get(pages::bookings::show))
         .route("/bookings/{booking}/cancel", post(pages::booking::cancel))
+        .route("/bookings/{booking}/undo", post(pages::booking::undo))
+        .route("/bookings/{booking}/extend", post(pages::booking::extend))
+        .route("/bookings/{booking}/release", post(pages::booking::release))
         .route("/bookings/pass", get(pages::pass::current))
         .route("/bookings/{booking}/pass", get(pages::pass::show))
         .route(
@@ -117,6 +141,22 @@ fn pages() -> Router<Arc<App>> {
         .route("/commands/{command}", get(pages::order::show))
         .route("/static/{*path}", get(assets::get))
         .fallback(pages::nothing)
+}
+
+fn visits() -> Router<Arc<App>> {
+    Router::new()
+        .route(
+            "/sites/{site}/visits",
+            get(pages::visitors::show).post(pages::visitors::invite),
+        )
+        .route("/visits/{visit}", get(pages::visitor::show))
+        .route("/visits/{visit}/badge", get(pages::visitor::badge))
+        .route("/visits/{visit}/cancel", post(pages::visitor::cancel))
+        .route("/visits/{visit}/arrived", post(pages::visitor::arrived))
+        .route("/visits/{visit}/left", post(pages::visitor::left))
+        .route("/visits/{visit}/pass", post(pages::visitor::reissue))
+        .route("/visitor-pass", get(pages::visitor::own))
+        .route("/visitor-pass.svg", get(pages::visitor::own_code))
 }
 
 /// The routes that stand in the OpenAPI document.
@@ -135,8 +175,10 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::orders::unlock))
         .routes(routes!(api::orders::change_mode))
         .routes(routes!(api::orders::get))
-        .routes(routes!(api::places::seats_of, api::places::create_seat_at))
-        .routes(routes!(api::places::taken_at))
+        .routes(routes!(api::seats::seats_of, api::seats::create_seat_at))
+        .routes(routes!(api::seats::get))
+        .routes(routes!(api::seats::put_place, api::seats::delete_place))
+        .routes(routes!(api::seats::taken_at))
         .routes(routes!(api::people::list, api::people::create))
         .routes(routes!(api::people::get))
         .routes(routes!(api::people::suspend))
@@ -145,20 +187,37 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::bookings::list, api::bookings::create))
         .routes(routes!(api::bookings::get))
         .routes(routes!(api::bookings::cancel))
+        .routes(routes!(api::bookings::undo))
+        .routes(routes!(api::bookings::extend))
+        .routes(routes!(api::bookings::release))
         .routes(routes!(api::passes::list, api::passes::create))
         .routes(routes!(api::passes::get))
         .routes(routes!(api::passes::status))
         .routes(routes!(api::passes::qr))
         .routes(routes!(api::passes::revoke))
+        .routes(routes!(api::visits::list, api::visits::create))
+        .routes(routes!(api::visits::policy, api::visits::set_policy))
+        .routes(routes!(api::visits::get))
+        .routes(routes!(api::visits::code))
+        .routes(routes!(api::visits::qr))
+        .routes(routes!(api::visits::reissue))
+        .routes(routes!(api::visits::cancel))
+        .routes(routes!(api::visits::arrived))
+        .routes(routes!(api::visits::left))
         .routes(routes!(api::gateways::list, api::gateways::create))
         .routes(routes!(api::gateways::get))
+        .routes(routes!(api::gateways::revoke))
         .routes(routes!(api::gateways::devices_of))
         .routes(routes!(api::gateways::presence_at))
+        .routes(routes!(api::health::alarms_at))
+        .routes(routes!(api::health::acknowledge))
+        .routes(routes!(api::health::gaps_at))
         .routes(routes!(api::events::list))
         .routes(routes!(api::evidence::log_of))
         .routes(routes!(api::evidence::trust))
         .routes(routes!(api::evidence::list, api::evidence::create))
         .routes(routes!(api::evidence::get))
+        .routes(routes!(api::evidence::bundle))
         .routes(routes!(api::tokens::list, api::tokens::create))
         .routes(routes!(api::tokens::revoke))
 }

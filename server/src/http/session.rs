@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use sekisho_domain::crypto::{Digest, same};
 use sekisho_domain::ids::{OrganisationId, PersonId, TokenId};
+use sekisho_domain::time::Timestamp;
 
 use super::problem;
 use crate::app::App;
@@ -22,6 +23,8 @@ pub struct Caller {
     pub actor: Actor,
     /// The caller's organisation.
     pub organisation: OrganisationId,
+    /// When the request came.
+    pub at: Timestamp,
     /// The person behind a session; a token has none.
     pub person: Option<Me>,
 }
@@ -35,6 +38,8 @@ pub struct Me {
     pub name: String,
     /// Which session, for signing out.
     pub session: Digest,
+    /// Whether their organisation operates sites: what the navigation offers. What they may do is decided elsewhere.
+    pub operates: bool,
 }
 
 /// Layer: finds out who is calling and leaves a [`Caller`] for extractors. A wrong cookie or token is no caller at all.
@@ -67,6 +72,7 @@ async fn caller(app: &App, headers: &HeaderMap) -> problem::Result<Option<Caller
     let mut tx = app.db.read().await?;
     let found = sessions::find_session(&mut tx, session, app.now()).await?;
     Ok(found.map(|it| Caller {
+        at: app.now(),
         actor: Actor {
             who: Who::Person(it.person),
             organisation: Some(it.organisation),
@@ -77,6 +83,7 @@ async fn caller(app: &App, headers: &HeaderMap) -> problem::Result<Option<Caller
             id: it.person,
             name: it.name,
             session,
+            operates: it.operates,
         }),
     }))
 }
@@ -95,6 +102,7 @@ async fn by_token(app: &App, value: &HeaderValue) -> problem::Result<Option<Call
     Ok(found
         .filter(|(_, hash)| same(&hash.0, &shown.0))
         .map(|(token, _)| Caller {
+            at: app.now(),
             actor: Actor {
                 who: Who::Token(token.id),
                 organisation: Some(token.organisation),

@@ -1,5 +1,6 @@
 //! Serves a router over TLS.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Most connections at a time.
 const CONNECTIONS_MAX: usize = 1_000;
 
+/// From where a request came; an extension of every request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
 /// Accepts connections until `stop`; those under way may finish their request.
 pub async fn serve(
     listener: TcpListener,
@@ -34,9 +39,9 @@ pub async fn serve(
         };
         match accepted {
             Ok(_) if connections.len() >= CONNECTIONS_MAX => {}
-            Ok((stream, _)) => drop(connections.spawn(connection(
+            Ok((stream, from)) => drop(connections.spawn(connection(
                 acceptor.clone(),
-                stream,
+                (stream, Peer(from.ip())),
                 router.clone(),
                 stop.clone(),
             ))),
@@ -53,7 +58,7 @@ pub async fn serve(
 
 async fn connection(
     acceptor: TlsAcceptor,
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     router: Router,
     stop: CancellationToken,
 ) {
@@ -62,9 +67,9 @@ async fn connection(
         return;
     };
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        router
-            .clone()
-            .oneshot(request.map(axum::body::Body::new) as Request)
+        let mut request: Request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request)
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
     builder

@@ -83,7 +83,7 @@ async fn take_in(
                 tracing::warn!(%why, "no connection to the uplink broker");
             }
             Some(Event::Message(message)) => {
-                if persist(&app, &message.topic, &message.payload).await {
+                if persist(&app, &message.topic, &message.payload, message.retain).await {
                     // The acknowledgement leaves only now, after the commit.
                     client.ack(message.ack).await;
                 } else {
@@ -98,9 +98,9 @@ async fn take_in(
 
 /// Takes a message in; whether it may be acknowledged. What the database refuses for good is acknowledged too, or one gateway
 /// would keep all others waiting: without a receipt its seals come again.
-pub async fn persist(app: &App, topic: &str, payload: &[u8]) -> bool {
+pub async fn persist(app: &App, topic: &str, payload: &[u8], kept: bool) -> bool {
     for attempt in 1..=ATTEMPTS {
-        let Err(error) = dispatch(app, topic, payload).await else {
+        let Err(error) = dispatch(app, topic, payload, kept).await else {
             return true;
         };
         tracing::error!(

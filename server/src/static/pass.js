@@ -108,9 +108,16 @@ async function sync() {
     await forget();
     return show("other");
   }
+  // A cancellation may have been taken back: then there is a new pass, and else the answer says so.
+  if (status.state === "cancelled") return again();
   if (status.state !== "active") {
     await forget();
     return show(status.state);
+  }
+  // The booking was made longer: a pass that lasts as long takes the place of this one once it is here.
+  if (Date.parse(status.end) > it.ends) {
+    await ask("POST", `/api/v1/bookings/${booking}/passes`, { kind: "holder" }).then(take);
+    return sync();
   }
   known = status.known_at_gateway;
   sure = true;

@@ -205,6 +205,45 @@ pub async fn of_person(
     rows.into_iter().map(named).collect()
 }
 
+/// Bookings of a person that ended by `now` or were cancelled or released, before `before` in the order of `(start, id)`: newest
+/// first, at most `limit`.
+pub async fn past_of_person(
+    tx: &mut Tx,
+    scope: Scope,
+    person: PersonId,
+    now: Timestamp,
+    before: Option<(Timestamp, BookingId)>,
+    limit: i64,
+) -> sqlx::Result<Vec<Named>> {
+    let (start, id) = before.map_or((i64::MAX, String::new()), |(start, id)| {
+        (start.0, id.text())
+    });
+    let rows: Vec<NamedRow> = on!(tx, c => sqlx::query_as(
+        "SELECT b.id, al.id AS allocation_id, b.operator_id, b.company_id, b.site_id, t.zone_id, al.seat_id, b.person_id,
+                al.starts_at, al.ends_at, al.state, al.version, b.created_by, b.created_at,
+                p.name AS person_name, o.name AS company_name, t.name AS seat_name, s.name AS site_name
+           FROM booking b
+           JOIN allocation al ON al.booking_id = b.id
+           JOIN seat t ON t.id = al.seat_id
+           JOIN site s ON s.id = b.site_id
+           JOIN person p ON p.id = b.person_id
+           JOIN organisation o ON o.id = b.company_id
+          WHERE b.person_id = $1
+            AND (al.ends_at <= $2 OR al.state IN ('released', 'cancelled'))
+            AND (al.starts_at < $3 OR (al.starts_at = $3 AND b.id < $4))
+            AND ($5 IS NULL OR b.operator_id = $5 OR b.company_id = $5)
+          ORDER BY al.starts_at DESC, b.id DESC
+          LIMIT $6")
+        .bind(person.text())
+        .bind(now.0)
+        .bind(start)
+        .bind(id)
+        .bind(scope.bind())
+        .bind(limit)
+        .fetch_all(c).await)?;
+    rows.into_iter().map(named).collect()
+}
+
 /// Bookings at a site that touch `during`, by start: the operator's all, a company's its own.
 pub async fn at_site(
     tx: &mut Tx,

@@ -88,6 +88,15 @@ impl Db {
         Ok(Self::Sqlite { read, write })
     }
 
+    /// Opens the file of a witness and brings its schema up to date: a schema of its own, on SQLite alone.
+    pub(super) async fn open_witness(path: &Path) -> anyhow::Result<Self> {
+        let db = Self::open_sqlite(path).await?;
+        if let Self::Sqlite { write, .. } = &db {
+            sqlx::migrate!("../migrations/witness").run(write).await?;
+        }
+        Ok(db)
+    }
+
     /// Brings the schema up to date. Safe to repeat.
     pub async fn migrate(&self) -> anyhow::Result<()> {
         match self {

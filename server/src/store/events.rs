@@ -124,6 +124,55 @@ pub async fn list(
     rows.into_iter().map(Row::read).collect()
 }
 
+/// One event of a site.
+pub async fn get(
+    tx: &mut Tx,
+    scope: Scope,
+    site: SiteId,
+    id: EventId,
+) -> sqlx::Result<Option<EventRow>> {
+    let row: Option<Row> = on!(tx, c => sqlx::query_as(
+        "SELECT e.id, e.site_id, e.gateway_id, e.stream, e.seq, e.code, e.at, e.err_ms, e.received_at, e.door_id, e.device_id, e.zone_id,
+                e.correlation, e.person_id, e.pass_id, e.reasons, e.finding
+           FROM event e JOIN site ON site.id = e.site_id
+          WHERE e.id = $1 AND e.site_id = $2 AND ($3 IS NULL OR site.operator_id = $3)")
+        .bind(id.text()).bind(site.text()).bind(scope.bind()).fetch_optional(c).await)?;
+    row.map(Row::read).transpose()
+}
+
+/// The last events of one code at a site, newest first.
+pub async fn of_code(
+    tx: &mut Tx,
+    scope: Scope,
+    site: SiteId,
+    code: EventCode,
+    limit: i64,
+) -> sqlx::Result<Vec<EventRow>> {
+    let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
+        "SELECT e.id, e.site_id, e.gateway_id, e.stream, e.seq, e.code, e.at, e.err_ms, e.received_at, e.door_id, e.device_id, e.zone_id,
+                e.correlation, e.person_id, e.pass_id, e.reasons, e.finding
+           FROM event e JOIN site ON site.id = e.site_id
+          WHERE e.site_id = $1 AND e.code = $2 AND ($3 IS NULL OR site.operator_id = $3) ORDER BY e.id DESC LIMIT $4")
+        .bind(site.text()).bind(i64::from(code as u16)).bind(scope.bind()).bind(limit).fetch_all(c).await)?;
+    rows.into_iter().map(Row::read).collect()
+}
+
+/// The last events about a person at sites of the scope, newest first.
+pub async fn of_person(
+    tx: &mut Tx,
+    scope: Scope,
+    person: PersonId,
+    limit: i64,
+) -> sqlx::Result<Vec<EventRow>> {
+    let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
+        "SELECT e.id, e.site_id, e.gateway_id, e.stream, e.seq, e.code, e.at, e.err_ms, e.received_at, e.door_id, e.device_id, e.zone_id,
+                e.correlation, e.person_id, e.pass_id, e.reasons, e.finding
+           FROM event e JOIN site ON site.id = e.site_id
+          WHERE e.person_id = $1 AND ($2 IS NULL OR site.operator_id = $2) ORDER BY e.id DESC LIMIT $3")
+        .bind(person.text()).bind(scope.bind()).bind(limit).fetch_all(c).await)?;
+    rows.into_iter().map(Row::read).collect()
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,

@@ -57,6 +57,10 @@ pub struct Gateway {
     pub software: Option<String>,
     /// When it was last heard of.
     pub seen_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// Why, as it was typed.
+    pub revoked_reason: Option<String>,
 }
 
 type Row = (
@@ -71,6 +75,8 @@ type Row = (
     i64,
     Option<String>,
     Option<i64>,
+    Option<i64>,
+    Option<String>,
 );
 
 fn gateway(row: Row) -> sqlx::Result<Gateway> {
@@ -86,6 +92,8 @@ fn gateway(row: Row) -> sqlx::Result<Gateway> {
         revocation_epoch,
         software,
         seen_at,
+        revoked_at,
+        revoked_reason,
     ) = row;
     Ok(Gateway {
         id: sound(GatewayId::parse_text(&id))?,
@@ -105,13 +113,15 @@ fn gateway(row: Row) -> sqlx::Result<Gateway> {
         revocation_epoch: count(revocation_epoch),
         software,
         seen_at: time(seen_at),
+        revoked_at: time(revoked_at),
+        revoked_reason,
     })
 }
 
 /// One gateway.
 pub async fn get(tx: &mut Tx, scope: Scope, id: GatewayId) -> sqlx::Result<Option<Gateway>> {
     let row: Option<Row> = on!(tx, c => sqlx::query_as(
-        "SELECT g.id, g.site_id, g.state, g.seal_key, g.created_at, g.enrolled_at, g.alive, g.snapshot_epoch, g.revocation_epoch, g.software, g.seen_at
+        "SELECT g.id, g.site_id, g.state, g.seal_key, g.created_at, g.enrolled_at, g.alive, g.snapshot_epoch, g.revocation_epoch, g.software, g.seen_at, g.revoked_at, g.revoked_reason
            FROM gateway g JOIN site ON site.id = g.site_id
           WHERE g.id = $1 AND ($2 IS NULL OR site.operator_id = $2)")
         .bind(id.text()).bind(scope.bind()).fetch_optional(c).await)?;
@@ -121,7 +131,7 @@ pub async fn get(tx: &mut Tx, scope: Scope, id: GatewayId) -> sqlx::Result<Optio
 /// The gateways of a site, revoked ones included, oldest first.
 pub async fn list(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Vec<Gateway>> {
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
-        "SELECT g.id, g.site_id, g.state, g.seal_key, g.created_at, g.enrolled_at, g.alive, g.snapshot_epoch, g.revocation_epoch, g.software, g.seen_at
+        "SELECT g.id, g.site_id, g.state, g.seal_key, g.created_at, g.enrolled_at, g.alive, g.snapshot_epoch, g.revocation_epoch, g.software, g.seen_at, g.revoked_at, g.revoked_reason
            FROM gateway g JOIN site ON site.id = g.site_id
           WHERE g.site_id = $1 AND ($2 IS NULL OR site.operator_id = $2) ORDER BY g.id")
         .bind(site.text()).bind(scope.bind()).fetch_all(c).await)?;
@@ -131,7 +141,7 @@ pub async fn list(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Vec<G
 /// Every enrolled gateway of this installation.
 pub async fn enrolled(tx: &mut Tx) -> sqlx::Result<Vec<Gateway>> {
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
-        "SELECT id, site_id, state, seal_key, created_at, enrolled_at, alive, snapshot_epoch, revocation_epoch, software, seen_at
+        "SELECT id, site_id, state, seal_key, created_at, enrolled_at, alive, snapshot_epoch, revocation_epoch, software, seen_at, revoked_at, revoked_reason
            FROM gateway WHERE state = 'enrolled' ORDER BY id")
         .fetch_all(c).await)?;
     rows.into_iter().map(gateway).collect()
@@ -171,6 +181,15 @@ pub async fn set_code(
         .execute(c).await.map(|done| done.rows_affected()))
 }
 
+/// The gateway whose code has this hash and has not expired. For the work that comes before the lock.
+pub async fn by_code(tx: &mut Tx, code: Digest, now: Timestamp) -> sqlx::Result<Option<Gateway>> {
+    let row: Option<Row> = on!(tx, c => sqlx::query_as(
+        "SELECT id, site_id, state, seal_key, created_at, enrolled_at, alive, snapshot_epoch, revocation_epoch, software, seen_at, revoked_at, revoked_reason
+           FROM gateway WHERE code_hash = $1 AND code_expires_at > $2 AND state <> 'revoked'")
+        .bind(code.0.to_vec()).bind(now.0).fetch_optional(c).await)?;
+    row.map(gateway).transpose()
+}
+
 /// Locks and reads the gateway whose code has this hash and has not expired.
 pub async fn lock_by_code(
     tx: &mut Tx,
@@ -179,7 +198,7 @@ pub async fn lock_by_code(
 ) -> sqlx::Result<Option<Gateway>> {
     let row: Option<Row> = on!(tx, c => sqlx::query_as(
         "UPDATE gateway SET state = state WHERE code_hash = $1 AND code_expires_at > $2 AND state <> 'revoked'
-         RETURNING id, site_id, state, seal_key, created_at, enrolled_at, alive, snapshot_epoch, revocation_epoch, software, seen_at")
+         RETURNING id, site_id, state, seal_key, created_at, enrolled_at, alive, snapshot_epoch, revocation_epoch, software, seen_at, revoked_at, revoked_reason")
         .bind(code.0.to_vec()).bind(now.0).fetch_optional(c).await)?;
     row.map(gateway).transpose()
 }
@@ -200,15 +219,22 @@ pub async fn enrol(
         .execute(c).await.map(|done| done.rows_affected()))
 }
 
-/// Serials of revoked gateways' certificates.
-pub async fn revoked_serials(tx: &mut Tx) -> sqlx::Result<Vec<(String, Timestamp)>> {
-    let rows: Vec<(String, i64)> = on!(tx, c => sqlx::query_as(
-        "SELECT certificate_serial, COALESCE(seen_at, created_at) FROM gateway WHERE state = 'revoked' AND certificate_serial IS NOT NULL ORDER BY id")
-        .fetch_all(c).await)?;
-    Ok(rows
-        .into_iter()
-        .map(|(serial, at)| (serial, Timestamp(at)))
-        .collect())
+/// Locks and reads a gateway: between the look at its state and the commit nobody revokes it.
+pub async fn lock(tx: &mut Tx, id: GatewayId) -> sqlx::Result<Option<Gateway>> {
+    let row: Option<Row> = on!(tx, c => sqlx::query_as(
+        "UPDATE gateway SET state = state WHERE id = $1
+         RETURNING id, site_id, state, seal_key, created_at, enrolled_at, alive, snapshot_epoch, revocation_epoch, software, seen_at, revoked_at, revoked_reason")
+        .bind(id.text()).fetch_optional(c).await)?;
+    row.map(gateway).transpose()
+}
+
+/// Writes down that a gateway is no longer believed, and why. Its code dies with it.
+pub async fn revoke(tx: &mut Tx, id: GatewayId, reason: &str, now: Timestamp) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query(
+        "UPDATE gateway SET state = 'revoked', alive = 0, code_hash = NULL, code_expires_at = NULL, revoked_at = $1, revoked_reason = $2
+          WHERE id = $3 AND state <> 'revoked'")
+        .bind(now.0).bind(reason).bind(id.text())
+        .execute(c).await.map(|done| done.rows_affected()))
 }
 
 /// What the last birth said, as far as a session can be resumed from it.
@@ -254,13 +280,13 @@ pub async fn lock_last_birth(tx: &mut Tx, id: GatewayId) -> sqlx::Result<Option<
     }))
 }
 
-/// Writes down a birth.
+/// Writes down a birth; 0 when the gateway is not enrolled, or no more.
 pub async fn set_birth(tx: &mut Tx, state: &State, now: Timestamp) -> sqlx::Result<u64> {
     let (boot, nonce): (&[u8], &[u8]) = (state.boot.as_slice(), state.nonce.as_slice());
     on!(tx, c => sqlx::query(
         "UPDATE gateway SET alive = 1, boot = $1, connection = $2, nonce = $3, stream = $4, snapshot_epoch = $5, revocation_epoch = $6,
                 head_size = $7, head_root = $8, software = $9, seen_at = $10
-          WHERE id = $11")
+          WHERE id = $11 AND state = 'enrolled'")
         .bind(boot).bind(int(state.connection)).bind(nonce).bind(state.stream.text())
         .bind(int(state.snapshot_epoch)).bind(int(state.revocation_epoch))
         .bind(state.head.map_or(0, |head| int(head.size))).bind(state.head.map(|head| head.root.0.to_vec()))

@@ -263,6 +263,32 @@ pub async fn last_logged(
         .transpose()
 }
 
+/// The highest logged seal of a stream, in whatever log.
+pub async fn last_leaf(
+    tx: &mut Tx,
+    gateway: GatewayId,
+    stream: StreamId,
+) -> sqlx::Result<Option<Leaf>> {
+    let row: Option<(Vec<u8>, Vec<u8>, i64)> = on!(tx, c => sqlx::query_as(
+        "SELECT bytes, hash, seal_no FROM log_leaf WHERE gateway_id = $1 AND stream = $2 ORDER BY seal_no DESC LIMIT 1")
+        .bind(gateway.text()).bind(stream.text()).fetch_optional(c).await)?;
+    row.map(|(bytes, hash, seal_no)| {
+        Ok(Leaf {
+            bytes,
+            hash: digest(hash)?,
+            gateway,
+            stream,
+            seal_no: count(seal_no),
+        })
+    })
+    .transpose()
+}
+
+/// Locks a log's row until the transaction ends.
+pub async fn lock(tx: &mut Tx, id: LogId) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query("UPDATE log SET size = size WHERE id = $1").bind(id.text()).execute(c).await.map(|_| ()))
+}
+
 /// Some log's signed keyring, if there is any log.
 pub async fn any_keyring(tx: &mut Tx) -> sqlx::Result<Option<Vec<u8>>> {
     let row: Option<(Vec<u8>,)> = on!(tx, c => sqlx::query_as("SELECT keyring FROM log ORDER BY id LIMIT 1").fetch_optional(c).await)?;

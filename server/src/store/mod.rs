@@ -5,15 +5,20 @@
 //! are CAST to BIGINT. `db.rs` is the only file that knows the engines. Every function that reads or writes rows of an
 //! organisation takes a [`Scope`].
 
+pub mod alarms;
+pub mod allocations;
 pub mod at_site;
 pub mod bookings;
+pub mod certificates;
 pub mod columns;
 pub mod commands;
 pub mod db;
 pub mod devices;
+pub mod directory;
 pub mod doors;
 pub mod events;
 pub mod exports;
+pub mod gaps;
 pub mod gateways;
 pub mod holder_keys;
 pub mod holds;
@@ -22,12 +27,15 @@ pub mod installation;
 pub mod links;
 pub mod locks;
 pub mod log;
+pub mod opening_reads;
 pub mod organisations;
 pub mod outbox;
 pub mod passes;
 pub mod pending;
 pub mod people;
 pub mod presence;
+pub mod readings;
+pub mod records;
 pub mod revocations;
 mod scope;
 pub mod seats;
@@ -39,6 +47,10 @@ pub mod streams;
 pub mod subjects;
 pub mod tokens;
 mod values;
+pub mod visitor_policies;
+pub mod visits;
+pub mod visits_at_doors;
+pub mod witnessed;
 pub mod zones;
 
 pub use db::{Db, Tx};

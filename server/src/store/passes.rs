@@ -13,7 +13,7 @@ use sekisho_domain::time::{Interval, Timestamp};
 use sekisho_domain::wire::snapshot::{Class, Door, Grant, PassRow, PassState, Policy};
 
 use super::columns::{corrupt, interval, one, read, read_opt, seconds};
-use super::{Scope, Tx};
+use super::{Scope, Tx, visits_at_doors};
 use crate::on;
 
 /// What the person carries.
@@ -57,7 +57,7 @@ pub fn state_name(state: PassState) -> &'static str {
     }
 }
 
-fn state_from(name: &str) -> sqlx::Result<PassState> {
+pub(super) fn state_from(name: &str) -> sqlx::Result<PassState> {
     [PassState::Active, PassState::Revoked, PassState::Cancelled]
         .into_iter()
         .find(|state| state_name(*state) == name)
@@ -220,8 +220,10 @@ pub async fn snapshot_facts(
         start: now.plus_ms(-KEPT_MS),
         end: now.plus_ms(sekisho_domain::booking::AHEAD_MAX_MS),
     };
-    let grants = grants(tx, site, window, &doors).await?;
-    let passes = pass_rows(tx, site, window).await?;
+    let mut grants = grants(tx, site, window, &doors).await?;
+    grants.extend(visits_at_doors::grants(tx, site, window, &doors).await?);
+    let mut passes = pass_rows(tx, site, window).await?;
+    passes.extend(visits_at_doors::pass_rows(tx, site, window).await?);
     Ok(SnapshotFacts {
         policy: Policy::default(),
         doors,
@@ -296,6 +298,7 @@ async fn grants(
                     .ok_or_else(|| corrupt("a grant for nothing"))?,
                 ),
                 class: Class::Member,
+                escort: None,
             })
         })
         .collect()

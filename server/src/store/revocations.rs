@@ -55,6 +55,36 @@ pub async fn epoch(tx: &mut Tx, site: SiteId) -> sqlx::Result<u64> {
     u64::try_from(epoch).map_err(|_| corrupt("a revocation number out of range"))
 }
 
+/// A site's newest list: its number, and what had not ended by itself when it got that number, sorted. `None` when nothing was
+/// ever revoked. One statement, so that number and lines are of one moment on every engine.
+pub async fn newest(tx: &mut Tx, site: SiteId) -> sqlx::Result<Option<(u64, Vec<RevocationLine>)>> {
+    type Row = (
+        i64,
+        Option<String>,
+        Option<String>,
+        Option<i64>,
+        Option<i64>,
+    );
+    let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
+        "SELECT m.epoch, r.kind, r.ref_id, r.at, r.ends_at
+           FROM (SELECT epoch, at FROM revocation WHERE site_id = $1 ORDER BY epoch DESC LIMIT 1) m
+           LEFT JOIN revocation r ON r.site_id = $1 AND r.ends_at > m.at")
+        .bind(site.text())
+        .fetch_all(c).await)?;
+    let Some((epoch, ..)) = rows.first() else {
+        return Ok(None);
+    };
+    let epoch = u64::try_from(*epoch).map_err(|_| corrupt("a revocation number out of range"))?;
+    let mut lines = Vec::new();
+    for (_, kind, id, at, ends_at) in rows {
+        if let (Some(kind), Some(id), Some(at), Some(ends_at)) = (kind, id, at, ends_at) {
+            lines.push(line(&kind, &id, at, ends_at)?);
+        }
+    }
+    lines.sort_unstable();
+    Ok(Some((epoch, lines)))
+}
+
 /// What is revoked at a site and has not ended by itself, sorted as the list wants it.
 pub async fn list(tx: &mut Tx, site: SiteId, now: Timestamp) -> sqlx::Result<Vec<RevocationLine>> {
     let rows: Vec<(String, String, i64, i64)> = on!(tx, c => sqlx::query_as(
@@ -68,19 +98,21 @@ pub async fn list(tx: &mut Tx, site: SiteId, now: Timestamp) -> sqlx::Result<Vec
         .fetch_all(c).await)?;
     let mut lines = rows
         .into_iter()
-        .map(|(kind, id, at, ends_at)| {
-            let what = match kind.as_str() {
-                "pass" => Revoked::Pass(read(PassId::parse_text, &id)?),
-                "subject" => Revoked::Subject(read(SubjectId::parse_text, &id)?),
-                _ => return Err(corrupt("an unknown kind of revocation")),
-            };
-            Ok(RevocationLine {
-                what,
-                at: Timestamp(at),
-                until: Timestamp(ends_at),
-            })
-        })
+        .map(|(kind, id, at, ends_at)| line(&kind, &id, at, ends_at))
         .collect::<sqlx::Result<Vec<_>>>()?;
     lines.sort_unstable();
     Ok(lines)
+}
+
+fn line(kind: &str, id: &str, at: i64, ends_at: i64) -> sqlx::Result<RevocationLine> {
+    let what = match kind {
+        "pass" => Revoked::Pass(read(PassId::parse_text, id)?),
+        "subject" => Revoked::Subject(read(SubjectId::parse_text, id)?),
+        _ => return Err(corrupt("an unknown kind of revocation")),
+    };
+    Ok(RevocationLine {
+        what,
+        at: Timestamp(at),
+        until: Timestamp(ends_at),
+    })
 }

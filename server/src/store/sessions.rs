@@ -21,6 +21,8 @@ pub struct Session {
     pub locale: String,
     /// Their first membership's organisation.
     pub organisation: OrganisationId,
+    /// Whether that one operates sites.
+    pub operates: bool,
     /// Their role there.
     pub role: Role,
     /// When it ends by itself.
@@ -48,26 +50,30 @@ pub async fn find_session(
     id: Digest,
     now: Timestamp,
 ) -> sqlx::Result<Option<Session>> {
-    let row: Option<(String, String, String, String, String, i64)> = on!(tx, c => sqlx::query_as(
-        "SELECT p.id, p.name, p.locale, m.organisation_id, m.role, s.expires_at
+    let row: Option<(String, String, String, String, String, String, i64)> = on!(tx, c => sqlx::query_as(
+        "SELECT p.id, p.name, p.locale, m.organisation_id, o.kind, m.role, s.expires_at
            FROM session s
            JOIN person p ON p.id = s.person_id
            JOIN membership m ON m.person_id = p.id
+           JOIN organisation o ON o.id = m.organisation_id
           WHERE s.id_hash = $1 AND s.expires_at > $2 AND s.ended_at IS NULL AND p.state = 'active'
           ORDER BY m.created_at, m.id
           LIMIT 1")
         .bind(id.0.to_vec()).bind(now.0)
         .fetch_optional(c).await)?;
-    row.map(|(person, name, locale, organisation, held, expires_at)| {
-        Ok(Session {
-            person: read(PersonId::parse_text, &person)?,
-            name,
-            locale,
-            organisation: read(OrganisationId::parse_text, &organisation)?,
-            role: role(&held)?,
-            expires_at: Timestamp(expires_at),
-        })
-    })
+    row.map(
+        |(person, name, locale, organisation, kind, held, expires_at)| {
+            Ok(Session {
+                person: read(PersonId::parse_text, &person)?,
+                name,
+                locale,
+                organisation: read(OrganisationId::parse_text, &organisation)?,
+                operates: kind != "company",
+                role: role(&held)?,
+                expires_at: Timestamp(expires_at),
+            })
+        },
+    )
     .transpose()
 }
 

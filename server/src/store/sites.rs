@@ -189,6 +189,20 @@ pub async fn hours(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Vec<
         .collect()
 }
 
+/// Locks a site's row, so that no change of its facts is committed before this transaction ends; gives their number.
+pub async fn lock_facts(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<i64> {
+    let (version,): (i64,) = on!(tx, c => sqlx::query_as(
+        "UPDATE site
+            SET facts_version = facts_version
+          WHERE id = $1
+            AND ($2 IS NULL OR operator_id = $2)
+         RETURNING facts_version")
+        .bind(site.text())
+        .bind(scope.bind())
+        .fetch_one(c).await)?;
+    Ok(version)
+}
+
 /// Locks a site's row and counts a change that its gateway must hear of; gives the new number.
 pub async fn bump_facts(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<i64> {
     let (version,): (i64,) = on!(tx, c => sqlx::query_as(

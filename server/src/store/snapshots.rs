@@ -77,17 +77,6 @@ pub async fn sites(tx: &mut Tx) -> sqlx::Result<Vec<(SiteId, i64)>> {
         .collect()
 }
 
-/// When a revocation list got this number; `None` when there is no such number.
-pub async fn revocation_made_at(
-    tx: &mut Tx,
-    site: SiteId,
-    epoch: u64,
-) -> sqlx::Result<Option<Timestamp>> {
-    let row: Option<(i64,)> = on!(tx, c => sqlx::query_as("SELECT at FROM revocation WHERE site_id = $1 AND epoch = $2")
-        .bind(site.text()).bind(int(epoch)).fetch_optional(c).await)?;
-    Ok(row.map(|(at,)| Timestamp(at)))
-}
-
 /// Number of a site's newest revocation list, 0 when nothing was ever revoked.
 pub async fn revocation_epoch(tx: &mut Tx, site: SiteId) -> sqlx::Result<u64> {
     super::revocations::epoch(tx, site).await

@@ -2,10 +2,10 @@
 
 use sekisho_domain::authority::Role;
 use sekisho_domain::crypto::Digest;
-use sekisho_domain::ids::{OrganisationId, TokenId};
+use sekisho_domain::ids::{OrganisationId, PersonId, TokenId};
 use sekisho_domain::time::Timestamp;
 
-use super::columns::{corrupt, one, read};
+use super::columns::{corrupt, one, read, read_opt};
 use super::{Scope, Tx};
 use crate::on;
 
@@ -20,6 +20,8 @@ pub struct Token {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// Who had it made; it does not work while that person is suspended.
+    pub created_by: Option<PersonId>,
     /// Since when.
     pub created_at: Timestamp,
     /// Until when.
@@ -28,25 +30,35 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
 }
 
-type Row = (String, String, String, String, i64, i64, Option<i64>);
+type Row = (
+    String,
+    String,
+    String,
+    String,
+    i64,
+    i64,
+    Option<i64>,
+    Option<String>,
+);
 
 /// Stores a token.
 pub async fn insert_token(tx: &mut Tx, token: &Token, secret: Digest) -> sqlx::Result<()> {
     one(on!(tx, c => sqlx::query(
-        "INSERT INTO api_token (id, organisation_id, name, secret_hash, role, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        "INSERT INTO api_token (id, organisation_id, name, secret_hash, role, created_at, expires_at, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
         .bind(token.id.text()).bind(token.organisation.text()).bind(&token.name).bind(secret.0.to_vec())
-        .bind(token.role.name()).bind(token.created_at.0).bind(token.expires_at.0)
+        .bind(token.role.name()).bind(token.created_at.0).bind(token.expires_at.0).bind(token.created_by.map(|id| id.text()))
         .execute(c).await.map(|done| done.rows_affected()))?)
 }
 
-/// A token that counts now, with the hash of its secret. The id comes from the token itself, so there is no scope.
+/// A token that counts now, with the hash of its secret: not expired, not revoked, its maker not suspended. The id comes from the token itself, so there is no scope.
 pub async fn find_token(
     tx: &mut Tx,
     id: TokenId,
     now: Timestamp,
 ) -> sqlx::Result<Option<(Token, Digest)>> {
     let row: Option<(Vec<u8>,)> = on!(tx, c => sqlx::query_as(
-        "SELECT secret_hash FROM api_token WHERE id = $1 AND expires_at > $2 AND revoked_at IS NULL")
+        "SELECT t.secret_hash FROM api_token t LEFT JOIN person p ON p.id = t.created_by
+          WHERE t.id = $1 AND t.expires_at > $2 AND t.revoked_at IS NULL AND (p.state IS NULL OR p.state = 'active')")
         .bind(id.text()).bind(now.0)
         .fetch_optional(c).await)?;
     let Some((hash,)) = row else { return Ok(None) };
@@ -61,7 +73,7 @@ pub async fn find_token(
 /// One token.
 pub async fn token_by_id(tx: &mut Tx, scope: Scope, id: TokenId) -> sqlx::Result<Option<Token>> {
     let row: Option<Row> = on!(tx, c => sqlx::query_as(
-        "SELECT id, organisation_id, name, role, created_at, expires_at, revoked_at
+        "SELECT id, organisation_id, name, role, created_at, expires_at, revoked_at, created_by
            FROM api_token WHERE id = $1 AND ($2 IS NULL OR organisation_id = $2)")
         .bind(id.text()).bind(scope.bind())
         .fetch_optional(c).await)?;
@@ -76,7 +88,7 @@ pub async fn list_tokens(
     limit: i64,
 ) -> sqlx::Result<Vec<Token>> {
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
-        "SELECT id, organisation_id, name, role, created_at, expires_at, revoked_at
+        "SELECT id, organisation_id, name, role, created_at, expires_at, revoked_at, created_by
            FROM api_token WHERE ($1 IS NULL OR organisation_id = $1) AND ($2 IS NULL OR id < $2)
           ORDER BY id DESC LIMIT $3")
         .bind(scope.bind()).bind(before.map(|id| id.text())).bind(limit)
@@ -98,7 +110,7 @@ pub async fn revoke_token(
 }
 
 fn token(
-    (id, organisation, name, held, created_at, expires_at, revoked_at): Row,
+    (id, organisation, name, held, created_at, expires_at, revoked_at, created_by): Row,
 ) -> sqlx::Result<Token> {
     Ok(Token {
         id: read(TokenId::parse_text, &id)?,
@@ -108,6 +120,7 @@ fn token(
         created_at: Timestamp(created_at),
         expires_at: Timestamp(expires_at),
         revoked_at: revoked_at.map(Timestamp),
+        created_by: read_opt(PersonId::parse_text, created_by.as_deref())?,
     })
 }
 

@@ -45,7 +45,7 @@ fn grant() -> impl Strategy<Value = GrantFacts> {
 }
 
 prop_compose! {
-    fn request()(
+    pub(super) fn request()(
         direction in mostly(Direction::In, Just(Direction::Out)),
         form in prop_oneof![3 => Just(Some(Form::Static)), 3 => Just(Some(Form::Carried)), 3 => Just(Some(Form::Reference)), 1 => Just(None)],
         issuer in mostly(Issuer::Known, prop_oneof![Just(Issuer::Unknown), Just(Issuer::None)]),
@@ -66,7 +66,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn facts()(
+    pub(super) fn facts()(
         mode in mostly(Mode::Normal, prop_oneof![Just(Mode::Lockdown), Just(Mode::Blocked)]),
         min_assurance in mostly(0, 0u8..4),
         stale_s in mostly(Some(30), proptest::option::of(0u32..3_000_000)),
@@ -75,12 +75,13 @@ prop_compose! {
         replayed in mostly(false, Just(true)),
         grants in proptest::collection::vec(grant(), 0..4),
         audit_available in mostly(true, Just(false)),
+        escort in mostly(None, prop_oneof![Just(Some(true)), Just(Some(false))]),
     ) -> Facts {
-        Facts { policy: Policy::default().digest(), zone: ZONE, mode, min_assurance, unlock_ms: 1, stale_s, known, revoked, replayed, grants, audit_available }
+        Facts { policy: Policy::default().digest(), zone: ZONE, mode, min_assurance, unlock_ms: 1, stale_s, known, revoked, replayed, grants, audit_available, escort }
     }
 }
 
-fn clock() -> impl Strategy<Value = Reading> {
+pub(super) fn clock() -> impl Strategy<Value = Reading> {
     let state = mostly(
         ClockState::Synced,
         prop_oneof![Just(ClockState::Holdover), Just(ClockState::Untrusted)],
@@ -112,6 +113,7 @@ fn may_enter(r: &Request, f: &Facts, now: &Reading) -> bool {
         && r.assurance >= f.min_assurance
         && !(f.revoked || f.replayed)
         && f.audit_available
+        && f.escort != Some(false)
         && matches!(f.known, None | Some(PassState::Active));
     let by_pass = |p: &PassFacts| {
         let right = match f.known {

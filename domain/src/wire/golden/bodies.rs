@@ -12,9 +12,10 @@ use crate::test_keys::ed25519;
 use crate::time::{ClockState, Reading};
 use crate::wire::body::{
     BookingBody, CommandBody, CommandOrdered, DecisionBody, DeviceEnrolled, DeviceKind,
-    DeviceRevoked, Exported, ForkBody, GatewayEnrolled, GatewayStarted, LockoutBody, LogCut,
-    LogOpened, ModeChanged, PassBody, PolicyActivated, PreviousLog, RefusedBody, RegistryBody,
-    RevokedApplied, SnapshotBody, TierChanged,
+    DeviceRevoked, Exported, ForkBody, GatewayEnrolled, GatewayRevoked, GatewayStarted,
+    LockoutBody, LogCut, LogOpened, ModeChanged, PassBody, PolicyActivated, PreviousLog,
+    RefusedBody, RegistryBody, RevokedApplied, SnapshotBody, StreamEnded, StreamHead, TierChanged,
+    VisitBody, VisitorPolicyBody,
 };
 use crate::wire::bus::Direction;
 use crate::wire::code::EventCode;
@@ -75,6 +76,7 @@ fn facts() -> Facts {
             class: Class::Member,
         }],
         audit_available: true,
+        escort: None,
     }
 }
 
@@ -99,6 +101,10 @@ fn denied() -> DecisionBody {
 }
 
 fn decisions() -> Vec<Golden> {
+    let alone = Facts {
+        escort: Some(false),
+        ..facts()
+    };
     let pass = PassFacts {
         during: during(),
         issued_at: AT,
@@ -129,6 +135,7 @@ fn decisions() -> Vec<Golden> {
     vec![
         map("body_decision_denied", "decision-body", denied()),
         map("body_decision_granted", "decision-body", granted),
+        map("facts_escort_missing", "facts", alone),
         map("body_lockout", "lockout-body", LockoutBody { reads: 31 }),
     ]
 }
@@ -145,26 +152,12 @@ fn enrolled(direction: Option<Direction>) -> DeviceEnrolled {
         door: DoorId([0xd0; 16]),
         direction,
         certificate: digest(0xce),
+        seat: None,
+        zone: None,
     }
 }
 
 fn logs() -> Vec<Golden> {
-    let gateway = GatewayEnrolled {
-        gateway: GATEWAY,
-        seal_key: ed25519(9).verifying(),
-    };
-    let opened = LogOpened {
-        origin: "example.org/log".to_owned(),
-        keyring: ByteVec::from(keyring().sign(&ed25519(0))),
-        previous: Some(PreviousLog {
-            origin: "example.org/before".to_owned(),
-            head: head(),
-        }),
-        gateways: vec![gateway.clone()],
-        devices: vec![enrolled(Some(Direction::In)), enrolled(None)],
-        service_stream: STREAM,
-        seen: None,
-    };
     let fork = ForkBody {
         gateway: GATEWAY,
         stream: STREAM,
@@ -172,27 +165,24 @@ fn logs() -> Vec<Golden> {
         logged: digest(5),
         other: digest(6),
     };
-    vec![
-        map("body_log_opened", "log-opened", opened.clone()),
+    let mut all = openings();
+    all.extend([
         map(
-            "body_log_opened_restored",
-            "log-opened",
-            LogOpened {
-                seen: Some(head()),
-                ..opened.clone()
-            },
+            "body_gateway_enrolled",
+            "gateway-enrolled",
+            gateway_enrolled(),
         ),
         map(
-            "body_log_opened_first",
-            "log-opened",
-            LogOpened {
-                previous: None,
-                gateways: vec![],
-                devices: vec![],
-                ..opened
+            "body_gateway_revoked",
+            "gateway-revoked",
+            GatewayRevoked {
+                gateway: GATEWAY,
+                last: Some(StreamHead {
+                    stream: STREAM,
+                    seal_no: 70,
+                }),
             },
         ),
-        map("body_gateway_enrolled", "gateway-enrolled", gateway),
         map(
             "body_device_enrolled",
             "device-enrolled",
@@ -208,6 +198,65 @@ fn logs() -> Vec<Golden> {
         map("body_log_cut", "log-cut", LogCut { nonce: nonce() }),
         map("body_fork", "fork-body", fork),
         map("body_exported", "exported", Exported { nonce: nonce() }),
+    ]);
+    all
+}
+
+fn gateway_enrolled() -> GatewayEnrolled {
+    GatewayEnrolled {
+        gateway: GATEWAY,
+        seal_key: ed25519(9).verifying(),
+    }
+}
+
+fn openings() -> Vec<Golden> {
+    let opened = LogOpened {
+        origin: "example.org/log".to_owned(),
+        keyring: ByteVec::from(keyring().sign(&ed25519(0))),
+        previous: Some(PreviousLog {
+            origin: "example.org/before".to_owned(),
+            head: head(),
+        }),
+        gateways: vec![gateway_enrolled()],
+        devices: vec![enrolled(Some(Direction::In)), enrolled(None)],
+        service_stream: STREAM,
+        seen: None,
+        ends: None,
+    };
+    vec![
+        map("body_log_opened", "log-opened", opened.clone()),
+        map(
+            "body_log_opened_restored",
+            "log-opened",
+            LogOpened {
+                seen: Some(head()),
+                ..opened.clone()
+            },
+        ),
+        map(
+            "body_log_opened_ends",
+            "log-opened",
+            LogOpened {
+                ends: Some(vec![StreamEnded {
+                    gateway: GATEWAY,
+                    stream: STREAM,
+                    seal_no: 70,
+                    seq: 900,
+                    hash: digest(5),
+                }]),
+                ..opened.clone()
+            },
+        ),
+        map(
+            "body_log_opened_first",
+            "log-opened",
+            LogOpened {
+                previous: None,
+                gateways: vec![],
+                devices: vec![],
+                ..opened
+            },
+        ),
     ]
 }
 
@@ -276,6 +325,26 @@ fn gateways() -> Vec<Golden> {
 
 fn server() -> Vec<Golden> {
     vec![
+        map(
+            "body_visit",
+            "visit-body",
+            VisitBody {
+                during: during(),
+                zone: ZoneId([0x21; 16]),
+                escorted: true,
+                host: Some(digest(5)),
+                visitor: Some(digest(6)),
+            },
+        ),
+        map(
+            "body_visitor_policy",
+            "visitor-policy-body",
+            VisitorPolicyBody {
+                escort_required: true,
+                per_host: 3,
+                closed_zones: vec![ZoneId([0x22; 16])],
+            },
+        ),
         map(
             "body_booking",
             "booking-body",

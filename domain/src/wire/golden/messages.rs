@@ -83,6 +83,18 @@ fn bus_up() -> Vec<Golden> {
                 boot,
                 n: 9,
                 beat: quote,
+                levels: None,
+            },
+        ),
+        map(
+            "bus_device_beat_levels",
+            "device-beat",
+            DeviceBeat {
+                version,
+                boot,
+                n: 10,
+                beat: quote,
+                levels: Some(3),
             },
         ),
         map(
@@ -227,6 +239,7 @@ fn receipts() -> Vec<Golden> {
         resend_from: None,
         proof: Some(proof),
         credit: 64,
+        telemetry: None,
     };
     vec![
         map("dn_receipt", "receipt", receipt.clone()),
@@ -236,6 +249,15 @@ fn receipts() -> Vec<Golden> {
             Receipt {
                 resend_from: Some(68),
                 proof: None,
+                ..receipt.clone()
+            },
+        ),
+        map(
+            "dn_receipt_telemetry",
+            "receipt",
+            Receipt {
+                proof: None,
+                telemetry: Some(412),
                 ..receipt
             },
         ),
@@ -311,6 +333,18 @@ fn live() -> Vec<Golden> {
     ]
 }
 
+/// Of a visitor who may not be alone.
+fn escorted() -> Grant {
+    Grant {
+        id: GrantId([0x33; 16]),
+        subject: SubjectId([0xab; 16]),
+        zones: vec![ZoneId([0x21; 16])],
+        during: Some(during()),
+        class: Class::Guest,
+        escort: Some(SubjectId([0xac; 16])),
+    }
+}
+
 /// What a gateway holds: snapshot and keyring before they are signed.
 fn held() -> Vec<Golden> {
     let zone = ZoneId([0x21; 16]);
@@ -345,6 +379,7 @@ fn held() -> Vec<Golden> {
                 zones: vec![zone],
                 during: Some(during()),
                 class: Class::Member,
+                escort: None,
             },
             Grant {
                 id: GrantId([0x32; 16]),
@@ -352,6 +387,7 @@ fn held() -> Vec<Golden> {
                 zones: vec![],
                 during: None,
                 class: Class::Staff,
+                escort: None,
             },
         ],
         passes: vec![
@@ -374,6 +410,7 @@ fn held() -> Vec<Golden> {
         origin: "example.org/log".to_owned(),
     };
     vec![
+        map("grant_escorted", "grant", escorted()),
         map("snapshot", "snapshot", snapshot),
         map("policy", "policy", Policy::default()),
         map("keyring", "keyring", keyring()),

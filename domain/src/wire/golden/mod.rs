@@ -7,6 +7,7 @@
 mod bodies;
 mod messages;
 mod signed;
+mod telemetry;
 
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -73,10 +74,15 @@ pub(super) fn bytes(
 }
 
 fn all() -> Vec<Golden> {
-    [messages::all(), bodies::all(), signed::all()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        messages::all(),
+        bodies::all(),
+        signed::all(),
+        telemetry::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn path(name: &str) -> PathBuf {

@@ -98,6 +98,7 @@ fn claims(holder: Option<HolderKey>) -> Claims {
         site: SITE,
         zones,
         holder,
+        escort: None,
     }
 }
 
@@ -113,6 +114,10 @@ fn passes() -> Vec<Golden> {
         2u16,
         signature,
     );
+    let escorted = Claims {
+        escort: Some(SubjectId([0xac; 16])),
+        ..claims(None)
+    };
     vec![
         strict("pass_claims_static", "pass-claims", claims(None)),
         strict(
@@ -120,6 +125,7 @@ fn passes() -> Vec<Golden> {
             "pass-claims",
             claims(Some(Phone::one().key())),
         ),
+        strict("pass_claims_escort", "pass-claims", escorted),
         bytes("pass_signed", "signed-pass", signed, opens),
         strict("pass_presentation_carried", "carried", carried),
         strict(

@@ -18,6 +18,9 @@ use crate::app::App;
 use crate::flows::authority;
 use crate::flows::book_seat::{BookSeat, book_seat};
 use crate::flows::cancel_booking::cancel_booking_at;
+use crate::flows::extend_booking::{ExtendBooking, extend_booking};
+use crate::flows::release_booking::release_booking;
+use crate::flows::undo_cancel::undo_cancel;
 use crate::http::extract::{IfMatch, Json, NoBody, Path, Query};
 use crate::http::problem::{Error, Result};
 use crate::http::session::Caller;
@@ -72,6 +75,15 @@ pub struct AddBooking {
     /// For whom; the caller when absent. A token has to say it.
     #[schema(value_type = Option<String>)]
     pub person: Option<PersonId>,
+}
+
+/// How long a booking is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Extend {
+    /// Until when. A bare local time is refused.
+    #[schema(inline)]
+    pub end: Time,
 }
 
 /// Which bookings.
@@ -165,6 +177,51 @@ pub async fn cancel(
     _: NoBody,
 ) -> Result<(HeaderMap, Answer<Booking>)> {
     let changed = cancel_booking_at(&app, &caller.actor, id, version).await?;
+    Ok((etag(changed.version), Answer(changed.into())))
+}
+
+/// Takes a cancellation back, within 60 seconds and by who cancelled, if the seat is still free. Passes that ended stay ended.
+#[utoipa::path(post, path = "/api/v1/bookings/{booking}/undo-cancel", tag = "bookings", params(("booking" = String, Path)),
+    responses((status = 200, body = Booking), (status = "default", body = Problem)))]
+pub async fn undo(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<BookingId>,
+    _: NoBody,
+) -> Result<(HeaderMap, Answer<Booking>)> {
+    let changed = undo_cancel(&app, &caller.actor, id).await?;
+    Ok((etag(changed.version), Answer(changed.into())))
+}
+
+/// Makes a booking longer, if the seat stays free. A refusal offers what is possible instead.
+#[utoipa::path(post, path = "/api/v1/bookings/{booking}/extend", tag = "bookings", params(("booking" = String, Path), ("If-Match" = Option<String>, Header)), request_body = Extend,
+    responses((status = 200, body = Booking), (status = "default", body = Problem)))]
+pub async fn extend(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(booking): Path<BookingId>,
+    IfMatch(seen): IfMatch,
+    Json(want): Json<Extend>,
+) -> Result<(HeaderMap, Answer<Booking>)> {
+    let want = ExtendBooking {
+        booking,
+        until: want.end.0,
+        seen,
+    };
+    let changed = extend_booking(&app, &caller.actor, want).await?;
+    Ok((etag(changed.version), Answer(changed.into())))
+}
+
+/// Gives the seat back before the booking ends; its passes stop counting.
+#[utoipa::path(post, path = "/api/v1/bookings/{booking}/release", tag = "bookings", params(("booking" = String, Path)),
+    responses((status = 200, body = Booking), (status = "default", body = Problem)))]
+pub async fn release(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<BookingId>,
+    _: NoBody,
+) -> Result<(HeaderMap, Answer<Booking>)> {
+    let changed = release_booking(&app, &caller.actor, id).await?;
     Ok((etag(changed.version), Answer(changed.into())))
 }
 

@@ -69,6 +69,12 @@ fn complete() -> OpenApi {
         if let Some(operation) = &mut item.get {
             describe(operation, "get", path, None);
         }
+        if let Some(operation) = &mut item.put {
+            describe(operation, "put", path, None);
+        }
+        if let Some(operation) = &mut item.delete {
+            describe(operation, "delete", path, None);
+        }
         if let Some(operation) = &mut item.post {
             describe(operation, "post", path, Some(&key));
         }

@@ -1,6 +1,9 @@
 //! Events: what happened at a site.
 
+use std::sync::Arc;
+
 use axum::Json as Answer;
+use axum::extract::State;
 use sekisho_domain::access::Reason;
 use sekisho_domain::authority::Action;
 use sekisho_domain::ids::{
@@ -13,6 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::types::{Page, Time, cursor, limit};
 use super::{Problem, Reader};
+use crate::app::App;
+use crate::flows::read_openings::read_openings;
 use crate::http::extract::{Path, Query};
 use crate::http::lang::Lang;
 use crate::http::problem::Result;
@@ -105,6 +110,7 @@ pub enum Order {
 /// Events at a site.
 #[utoipa::path(get, path = "/api/v1/sites/{site}/events", tag = "events", params(("site" = String, Path), EventQuery), responses((status = 200, body = Page<Event>), (status = "default", body = Problem)))]
 pub async fn list(
+    State(app): State<Arc<App>>,
     mut reader: Reader,
     Path(id): Path<SiteId>,
     Query(query): Query<EventQuery>,
@@ -126,6 +132,12 @@ pub async fn list(
         limit + 1,
     )
     .await?;
+    let shown = who && rows.iter().any(|row| row.person.is_some());
+    let actor = reader.caller.actor.clone();
+    drop(reader);
+    if shown {
+        read_openings(&app, &actor, site.id, "events").await?;
+    }
     let items = rows.into_iter().map(|row| event(row, lang, who)).collect();
     Ok(Page::of(items, limit, |it| it.id.to_string()))
 }

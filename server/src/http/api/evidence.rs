@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json as Answer;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -11,12 +12,13 @@ use sekisho_domain::crypto::{hex, unhex};
 use sekisho_domain::ids::{EventId, GatewayId, SiteId, StreamId};
 use sekisho_domain::refusal::Code;
 use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt as _;
 use utoipa::ToSchema;
 
 use super::types::{Page, Time, created};
 use super::{Problem, Reader};
 use crate::app::App;
-use crate::flows::start_export::start_export;
+use crate::flows::start_export::{self, start_export};
 use crate::flows::trust_policy::trust_policy;
 use crate::http::extract::{Json, Path};
 use crate::http::problem::{Error, Result};
@@ -78,11 +80,19 @@ pub struct Export {
     #[schema(value_type = String)]
     pub site: SiteId,
     /// `running`, `done` or `failed`.
-    pub state: String,
+    pub state: &'static str,
+    /// What it is doing: `cuts` (waiting for the cuts of gateways), `writing` or `done`.
+    pub stage: &'static str,
+    /// How much of the writing is done, percent.
+    pub percent: u64,
     /// The nonce, 32 hexadecimal digits.
     pub nonce: String,
-    /// Where the bundle is on the server.
-    pub path: String,
+    /// Where the bundle can be fetched; null until it is done and after its file was deleted.
+    pub bundle: Option<String>,
+    /// Leaves in the bundle, once it is done.
+    pub leaves: Option<u64>,
+    /// Size of the bundle, once it is done.
+    pub bytes: Option<u64>,
     /// What could not be had; of a failure, why.
     pub findings: Vec<String>,
     /// When it was asked for.
@@ -91,6 +101,9 @@ pub struct Export {
     /// When it ended.
     #[schema(inline)]
     pub finished_at: Option<Time>,
+    /// When its file was deleted again. Another export makes another one.
+    #[schema(inline)]
+    pub removed_at: Option<Time>,
 }
 
 impl From<streams::Stream> for Stream {
@@ -107,16 +120,31 @@ impl From<streams::Stream> for Stream {
 
 impl From<exports::Export> for Export {
     fn from(it: exports::Export) -> Self {
+        let bundle = || format!("/api/v1/sites/{}/exports/{}/bundle", it.site, it.id);
         Self {
             id: it.id,
             site: it.site,
-            state: it.state,
+            state: it.state.name(),
+            stage: it.progress.name(),
+            percent: percent(it.progress),
             nonce: hex(&it.nonce),
-            path: it.path,
+            bundle: it.is_there().then(bundle),
+            leaves: it.bytes.map(|_| it.leaves),
+            bytes: it.bytes,
             findings: it.findings.lines().map(str::to_owned).collect(),
             started_at: it.started_at.into(),
             finished_at: it.finished_at.map(Into::into),
+            removed_at: it.removed_at.map(Into::into),
         }
+    }
+}
+
+/// How much of the writing is done.
+pub(in crate::http) fn percent(progress: exports::Progress) -> u64 {
+    match progress {
+        exports::Progress::Cuts => 0,
+        exports::Progress::Writing(done, all) => (100 * done).checked_div(all).unwrap_or(0),
+        exports::Progress::Done => 100,
     }
 }
 
@@ -203,13 +231,64 @@ pub async fn get(
     mut reader: Reader,
     Path((site, id)): Path<(SiteId, EventId)>,
 ) -> Result<Answer<Export>> {
-    let (site, scope) = (
-        reader.site(site, Action::ExportEvidence).await?,
-        reader.scope(),
-    );
-    let found = exports::get(&mut reader.tx, scope, id)
-        .await?
-        .filter(|it| it.site == site.id)
-        .ok_or(Error::from(Code::NotFound))?;
+    let found = reader.export(site, id).await?;
     Ok(Answer(found.into()))
+}
+
+/// The bundle of an export that is done (`.evb`, a ZIP file).
+#[utoipa::path(get, path = "/api/v1/sites/{site}/exports/{export}/bundle", tag = "evidence", params(("site" = String, Path), ("export" = String, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "application/zip"), (status = "default", body = Problem)))]
+pub async fn bundle(
+    State(app): State<Arc<App>>,
+    mut reader: Reader,
+    Path((site, id)): Path<(SiteId, EventId)>,
+) -> Result<Response> {
+    let found = reader.export(site, id).await?;
+    drop(reader);
+    download(&app, &found).await
+}
+
+/// Streams a bundle: no more of it is in memory than one piece. The name that a browser gives the file says which it is.
+pub(in crate::http) async fn download(app: &App, it: &exports::Export) -> Result<Response> {
+    if !it.is_there() {
+        return Err(Code::NotFound.into());
+    }
+    let file = match tokio::fs::File::open(start_export::file(app, it.id)).await {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Code::NotFound.into());
+        }
+        Err(error) => return Err(anyhow::Error::from(error).into()),
+    };
+    let length = file.metadata().await.map_err(anyhow::Error::from)?.len();
+    let pieces = futures_util::stream::try_unfold(file, |mut file| async move {
+        let mut piece = vec![0; 64 * 1024];
+        let read = file.read(&mut piece).await?;
+        piece.truncate(read);
+        Ok::<_, std::io::Error>((read > 0).then_some((piece, file)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/zip".to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"sekisho-{}.evb\"", it.id.text()),
+        ),
+    ];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+impl Reader {
+    /// An export of a site whose evidence the caller may export.
+    pub(in crate::http) async fn export(
+        &mut self,
+        site: SiteId,
+        id: EventId,
+    ) -> Result<exports::Export> {
+        let (site, scope) = (self.site(site, Action::ExportEvidence).await?, self.scope());
+        exports::get(&mut self.tx, scope, id)
+            .await?
+            .filter(|it| it.site == site.id)
+            .ok_or(Error::from(Code::NotFound))
+    }
 }

@@ -10,20 +10,23 @@ pub mod document;
 pub mod events;
 pub mod evidence;
 pub mod gateways;
+pub mod health;
 pub mod orders;
 pub mod organisations;
 pub mod passes;
 pub mod people;
 pub mod places;
+pub mod seats;
 pub mod sites;
 pub mod tokens;
 pub mod types;
+pub mod visits;
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use sekisho_domain::authority::Action;
+use sekisho_domain::authority::{Action, Relation};
 use sekisho_domain::ids::SiteId;
 use sekisho_domain::refusal::Code;
 
@@ -70,8 +73,20 @@ impl Reader {
         let site = store::sites::get(&mut self.tx, scope, id)
             .await?
             .ok_or(Error::from(Code::NotFound))?;
-        let relations = authority::to_site(&mut self.tx, &self.caller.actor, &site).await?;
+        let mut relations = authority::to_site(&mut self.tx, &self.caller.actor, &site).await?;
+        if self.has_ended(&site).await? {
+            relations.retain(|relation| *relation != Relation::AccessibleSite);
+        }
         authority::require(&self.caller.actor, action, &relations)?;
         Ok(site)
+    }
+
+    /// Whether a site was open to the caller's organisation and is so no more. What was booked there before stays theirs to see;
+    /// the site itself does not.
+    pub async fn has_ended(&mut self, site: &store::sites::Site) -> Result<bool> {
+        let own = self.caller.organisation;
+        let access = store::site_access::get(&mut self.tx, Scope::System, site.id, own).await?;
+        let until = access.and_then(|access| access.until);
+        Ok(until.is_some_and(|until| until <= self.caller.at))
     }
 }

@@ -9,11 +9,13 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sekisho_domain::authority::Action;
+use sekisho_domain::booking::grant_interval;
 use sekisho_domain::cbor;
 use sekisho_domain::crypto::Unverified;
 use sekisho_domain::ids::{BookingId, PassId, PersonId, SiteId};
 use sekisho_domain::pass::static_text;
 use sekisho_domain::refusal::Code;
+use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::SNAPSHOT_MAX;
 use sekisho_domain::wire::snapshot::{PassState, Snapshot};
 use serde::{Deserialize, Serialize};
@@ -27,7 +29,7 @@ use crate::flows::revoke_pass::revoke_pass;
 use crate::http::extract::{Json, NoBody, Path};
 use crate::http::problem::{Error, Result};
 use crate::http::session::Caller;
-use crate::store::{Scope, Tx, gateways, holder_keys, passes, snapshots};
+use crate::store::{Scope, Tx, bookings, columns, gateways, holder_keys, passes, sites, snapshots};
 
 /// A pass.
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,6 +78,10 @@ pub struct PassStatus {
     pub phone_key: Option<String>,
     /// Whether the site's gateway holds the pass: then a short `K3:` code will do, else the phone shows `K2:`.
     pub known_at_gateway: bool,
+    /// First instant at which the booking no longer opens doors. Later than the pass's own end after an extension: issue the pass
+    /// again to get one that lasts as long.
+    #[schema(inline)]
+    pub end: Time,
     /// The server's clock, by which a phone corrects its own.
     #[schema(inline)]
     pub now: Time,
@@ -182,13 +188,30 @@ pub async fn status(
     // Seeing the pass was checked; the key and the gateway may belong to other organisations than the caller's.
     let active = holder_keys::active(&mut reader.tx, Scope::System, pass.person).await?;
     let phone = active.filter(|key| Some(key.id) == pass.holder_key);
+    let end = opens_until(&mut reader.tx, &pass).await?;
     Ok(Answer(PassStatus {
+        end: end.into(),
         state: passes::state_name(pass.state),
         phone_key: phone.map(|key| URL_SAFE_NO_PAD.encode(key.public_key.as_bytes())),
         known_at_gateway: pass.state == PassState::Active
             && is_known(&mut reader.tx, &pass).await?,
         now: app.now().into(),
     }))
+}
+
+/// When the booking behind a pass stops opening doors; a pass that ended keeps its own end.
+async fn opens_until(tx: &mut Tx, pass: &passes::Pass) -> Result<Timestamp> {
+    let booking = bookings::get(tx, Scope::System, pass.booking).await?;
+    let site = sites::get(tx, Scope::System, pass.site).await?;
+    let Some((booking, site)) = booking.zip(site) else {
+        return Ok(pass.during.end);
+    };
+    let (before, after) = (
+        columns::seconds(site.grant_before_s)?,
+        columns::seconds(site.grant_after_s)?,
+    );
+    let grant = grant_interval(&booking.allocation(), before, after);
+    Ok(grant.map_or(pass.during.end, |grant| grant.end))
 }
 
 /// Whether the site's gateway has said that it holds a snapshot with this pass. A gateway that is a snapshot behind counts as

@@ -1,4 +1,4 @@
-//! What is in a site: zones, doors, seats, and when seats are taken.
+//! What is in a site: zones and doors. Seats have a file of their own.
 
 use std::sync::Arc;
 
@@ -6,22 +6,19 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::Response;
 use sekisho_domain::authority::Action;
-use sekisho_domain::ids::{DoorId, SeatId, SiteId, ZoneId};
-use sekisho_domain::time::Interval;
+use sekisho_domain::ids::{DoorId, SiteId, ZoneId};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::types::{Page, Time, created};
 use super::{Problem, Reader};
 use crate::app::App;
 use crate::flows::create_door::{CreateDoor, create_door};
-use crate::flows::create_seat::{CreateSeat, create_seat};
 use crate::flows::create_zone::{CreateZone, create_zone};
-use crate::http::extract::{Json, Path, Query};
-use crate::http::problem::{Error, Result};
+use crate::http::extract::{Json, Path};
+use crate::http::problem::Result;
 use crate::http::session::Caller;
-use crate::store::seats::SeatKind;
-use crate::store::{at_site, doors, seats, zones};
+use crate::store::{doors, zones};
 
 /// A part of a site.
 #[derive(Debug, Serialize, ToSchema)]
@@ -96,72 +93,6 @@ pub struct AddDoor {
     pub unlock_ms: Option<u32>,
 }
 
-/// Desk, booth, room or phone box.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Seat {
-    /// Which.
-    #[schema(value_type = String, example = "sea_01jd6xwq5t0000000000000000")]
-    pub id: SeatId,
-    /// Where.
-    #[schema(value_type = String)]
-    pub site: SiteId,
-    /// In which part of it.
-    #[schema(value_type = String)]
-    pub zone: ZoneId,
-    /// Its name.
-    pub name: String,
-    /// `desk`, `booth`, `room` or `phone_box`.
-    #[schema(value_type = String)]
-    pub kind: SeatKind,
-}
-
-/// A seat to add.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AddSeat {
-    /// Its name.
-    pub name: String,
-    /// In which zone.
-    #[schema(value_type = String)]
-    pub zone: ZoneId,
-    /// `desk`, `booth`, `room` or `phone_box`.
-    #[schema(value_type = String, example = "desk")]
-    pub kind: SeatKind,
-}
-
-/// Between which instants.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct Window {
-    /// RFC 3339 with an offset.
-    #[param(value_type = String)]
-    pub from: Time,
-    /// RFC 3339 with an offset; at most 35 days later.
-    #[param(value_type = String)]
-    pub to: Time,
-}
-
-/// A seat and when it is taken. Never by whom.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Availability {
-    /// Which seat.
-    pub seat: Seat,
-    /// When it is taken, by start.
-    pub taken: Vec<Span>,
-}
-
-/// A half-open span.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Span {
-    /// First instant inside.
-    #[schema(inline)]
-    pub start: Time,
-    /// First instant no longer inside.
-    #[schema(inline)]
-    pub end: Time,
-}
-
 impl From<zones::Zone> for Zone {
     fn from(it: zones::Zone) -> Self {
         Self {
@@ -185,18 +116,6 @@ impl From<doors::Door> for Door {
             unlock_ms: it.unlock_ms,
             mode: it.mode.name(),
             mode_since: it.mode_since.map(Into::into),
-        }
-    }
-}
-
-impl From<seats::Seat> for Seat {
-    fn from(it: seats::Seat) -> Self {
-        Self {
-            id: it.id,
-            site: it.site,
-            zone: it.zone,
-            name: it.name,
-            kind: it.kind,
         }
     }
 }
@@ -269,81 +188,4 @@ pub async fn doors_of(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answ
             .map(Into::into)
             .collect(),
     ))
-}
-
-/// Adds a seat.
-#[utoipa::path(post, path = "/api/v1/sites/{site}/seats", tag = "sites", params(("site" = String, Path)), request_body = AddSeat,
-    responses((status = 201, body = Seat), (status = "default", body = Problem)))]
-pub async fn create_seat_at(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path(site): Path<SiteId>,
-    Json(want): Json<AddSeat>,
-) -> Result<Response> {
-    let zone = zones::get(&mut app.db.read().await?, caller.actor.scope(), want.zone)
-        .await?
-        .filter(|zone| zone.site == site);
-    let zone = zone.ok_or_else(|| Error::invalid("zone: not one of this site"))?;
-    let want = CreateSeat {
-        zone: zone.id,
-        name: want.name,
-        kind: want.kind,
-    };
-    let made: Seat = create_seat(&app, &caller.actor, want).await?.into();
-    Ok(created(&format!("/api/v1/sites/{site}/seats"), &made))
-}
-
-/// Seats of a site.
-#[utoipa::path(get, path = "/api/v1/sites/{site}/seats", tag = "sites", params(("site" = String, Path)), responses((status = 200, body = Page<Seat>), (status = "default", body = Problem)))]
-pub async fn seats_of(mut reader: Reader, Path(id): Path<SiteId>) -> Result<Answer<Page<Seat>>> {
-    let (site, scope) = (reader.site(id, Action::ReadSeat).await?, reader.scope());
-    Ok(Page::all(
-        seats::list(&mut reader.tx, scope, site.id)
-            .await?
-            .into_iter()
-            .map(Into::into)
-            .collect(),
-    ))
-}
-
-/// When the seats of a site are taken.
-#[utoipa::path(get, path = "/api/v1/sites/{site}/availability", tag = "sites", params(("site" = String, Path), Window),
-    responses((status = 200, body = Page<Availability>), (status = "default", body = Problem)))]
-pub async fn taken_at(
-    mut reader: Reader,
-    Path(id): Path<SiteId>,
-    Query(window): Query<Window>,
-) -> Result<Answer<Page<Availability>>> {
-    let (site, scope) = (reader.site(id, Action::ReadSeat).await?, reader.scope());
-    let taken = at_site::taken(&mut reader.tx, scope, site.id, window.read()?).await?;
-    let seats = seats::list(&mut reader.tx, scope, site.id).await?;
-    Ok(Page::all(
-        seats
-            .into_iter()
-            .map(|seat| Availability::of(seat, &taken))
-            .collect(),
-    ))
-}
-
-impl Window {
-    fn read(&self) -> Result<Interval> {
-        let window =
-            Interval::new(self.from.0, self.to.0).filter(|it| it.duration_ms() <= 35 * 86_400_000);
-        window.ok_or_else(|| Error::invalid("from before to, at most 35 days apart"))
-    }
-}
-
-impl Availability {
-    fn of(seat: seats::Seat, taken: &[(SeatId, Interval)]) -> Self {
-        let own = taken.iter().filter(|(id, _)| *id == seat.id);
-        Self {
-            taken: own
-                .map(|(_, it)| Span {
-                    start: it.start.into(),
-                    end: it.end.into(),
-                })
-                .collect(),
-            seat: seat.into(),
-        }
-    }
 }

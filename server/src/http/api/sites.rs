@@ -161,6 +161,9 @@ pub async fn list(mut reader: Reader) -> Result<Answer<Page<Site>>> {
     let scope = reader.scope();
     let mut items = Vec::new();
     for site in sites::list(&mut reader.tx, scope).await? {
+        if site.operator != reader.caller.organisation && reader.has_ended(&site).await? {
+            continue;
+        }
         items.push(with_hours(&mut reader.tx, scope, site).await?);
     }
     Ok(Page::all(items))
