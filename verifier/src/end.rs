@@ -10,9 +10,9 @@ use crate::check::Check;
 use crate::head::Head;
 use crate::leaves::Walked;
 use crate::problem::Problem;
-use crate::registry::{Registry, Revoked};
+use crate::registry::{NotSaid, Registry, Revoked};
 use crate::report::{Notes, Place};
-use crate::seals::Seals;
+use crate::seals::{Seals, check_alone};
 use crate::stream::Stream;
 
 /// What a bundle says about itself before its leaves are read.
@@ -79,6 +79,11 @@ pub(crate) fn check_start(
             previous.origin, previous.head.size, seen.size
         );
         notes.problem(Problem::Restored, Place::leaf(0).detail(detail));
+    } else if replaces_another(head.checkpoint.origin.as_str()) {
+        notes.problem(Problem::ReplacedUnsaid, Place::leaf(0));
+    }
+    if registry.seen.is_some() {
+        check_alone(registry, notes);
     }
     let other_key = |key| !head.keys.is_empty() && !head.keys.contains(&key);
     if registry.log_key.is_some_and(other_key) {
@@ -106,6 +111,13 @@ pub(crate) fn check_start(
         Some(head) if head.size < start.size => notes.problem(Problem::StartLater, place()),
         _ => notes.problem(Problem::StartDiffers, place()),
     }
+}
+
+/// Whether the name of a log says that it is not the first of its year.
+fn replaces_another(origin: &str) -> bool {
+    let year = origin.rsplit('/').next().unwrap_or_default();
+    let first = |year: &str| year.bytes().all(|byte| byte.is_ascii_digit());
+    !year.strip_prefix("fy").is_some_and(first)
 }
 
 /// V13: everyone who may seal has closed with the cut of this export. The earliest of the cuts, when none is missing.
@@ -221,11 +233,14 @@ fn check_end(
         ..Place::default()
     };
     let is_short = revoked.last.is_some_and(|last| {
-        let ended = seals.streams.get(&(gateway, last.stream));
+        if let Some(stream) = seals.streams.get(&(gateway, last.stream)) {
+            return stream.next_no <= last.seal_no;
+        }
         // A stream that ended in the log before has no seal here.
-        ended.map_or(!registry.may_continue(gateway), |stream| {
-            stream.next_no <= last.seal_no
-        })
+        match registry.end_before(gateway, last.stream) {
+            Ok(ended) => ended.is_none_or(|end| end.seal_no < last.seal_no),
+            Err(NotSaid) => !registry.may_continue(gateway),
+        }
     });
     if is_short {
         notes.problem(Problem::RevokedShort, place.clone());

@@ -285,6 +285,15 @@ fn enrol(
         return;
     };
     match registry.map(|registry| registry.enrol(&enrolled)) {
+        Some(Ok(Enrolment::New {
+            beside: Some(other),
+        })) => {
+            let place = Place {
+                gateway: Some(enrolled.gateway),
+                ..place().detail(format!("beside {other}"))
+            };
+            notes.problem(Problem::TwoGateways, place);
+        }
         Some(Err(WeakKey)) => notes.problem(Problem::RegistryBad, place()),
         Some(Ok(Enrolment::FurtherKey)) => {
             let place = Place {
@@ -293,7 +302,7 @@ fn enrol(
             };
             notes.problem(Problem::KeyAdded, place);
         }
-        Some(Ok(Enrolment::New | Enrolment::Again)) | None => {}
+        Some(Ok(Enrolment::New { beside: None } | Enrolment::Again)) | None => {}
     }
 }
 

@@ -32,7 +32,7 @@ use sekisho_domain::evidence::trust::TrustPolicy;
 pub use check::{CANNOT_PROVE_EN, CANNOT_PROVE_JA, Check, NOT_IN_THIS_VERSION};
 pub use events::Observed;
 pub use problem::{Problem, Status};
-pub use report::{CheckReport, Counts, Failure, Place, Report, StreamReport, Verdict};
+pub use report::{CheckReport, Counts, EndBefore, Failure, Place, Report, StreamReport, Verdict};
 
 use end::Claims;
 use events::Events;
@@ -102,7 +102,7 @@ pub fn verify<R: Read + Seek>(
         end::check_start(&claims, seals.registry.as_ref(), &walked, &mut notes);
         up_to = end::check_cuts(&seals, wanted, options.nonce.is_some(), &mut notes);
     }
-    let streams = seals.reports();
+    let (streams, ends_before) = (seals.reports(), seals.ends_before());
     let counts = seals.events.finish(seals.read, walked.complete, &mut notes);
     Report {
         origin: Some(checkpoint.origin.to_string()),
@@ -114,6 +114,7 @@ pub fn verify<R: Read + Seek>(
         events: counts.events,
         counts,
         streams,
+        ends_before,
         signatures_checked: seals.signatures_checked,
         seed,
         ..Report::of(notes)

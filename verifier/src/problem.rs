@@ -89,6 +89,7 @@ problems! {
     StartDiffers "start_differs" V04 Fail "The log does not continue the head of the period before: the past was rewritten." "台帳が前の期間の確定点に続いていません。過去が書き換えられています。";
     StartLater "start_later" V04 Finding "The head of the period before is later than the one that the opening names: verify the bundle of that period, too." "前の期間の確定点が、開設の記録にあるものより後です。前の期間の証跡一式も検証してください。";
     Restored "restored" V04 Finding "The server was restored from an older backup and opened this log in place of one that others had seen further: records of the server between the two heads are lost." "サーバーが古いバックアップから復元され、より先まで確認されていた台帳に代えてこの台帳が開かれました。その間のサーバーの記録は失われています。";
+    ReplacedUnsaid "replaced_unsaid" V04 Finding "The log replaces another of the same year, but its opening does not say what others had seen of that one." "同じ年度の別の台帳に代わる台帳ですが、その台帳がどこまで確認されていたかが開設の記録にありません。";
     AfterClosing "after_closing" V04 Finding "Records stand behind the one that closed the log." "台帳を閉じた記録の後に、さらに記録があります。";
     NotOpened "not_opened" V04 Fail "The first record is not the opening of this log by the server." "最初の記録が、サーバーによるこの台帳の開設ではありません。";
     OpenedTwice "opened_twice" V04 Fail "The log is opened a second time inside itself." "台帳の途中に二度目の開設の記録があります。";
@@ -101,6 +102,7 @@ problems! {
     LogKeyDiffers "log_key_differs" V09 Fail "The site's keyring names another log key than the trust file." "施設の鍵束にある台帳の鍵が、信頼ファイルと違います。";
     SealKey "seal_key" V09 Fail "A seal is signed by a key that was not enrolled for its sealer." "登録されていない鍵で署名された封印があります。";
     KeyAdded "key_added" V09 Finding "A gateway that was enrolled already was given a further key: whoever holds either may seal in its name." "登録済みのゲートウェイに別の鍵が追加されています。どちらの鍵の持ち主も、その名で封印できます。";
+    TwoGateways "two_gateways" V09 Finding "A gateway was enrolled while another one of the site was not revoked: both may decide and seal." "施設の別のゲートウェイが失効していないのに、ゲートウェイが登録されました。どちらも判定し、封印できます。";
     SealAfterRevocation "seal_after_revocation" V09 Finding "A gateway sealed after it was revoked: whoever has its key may have made this." "失効後のゲートウェイの封印があります。鍵を入手した者が作った可能性があります。";
     SealSignature "seal_signature" V09 Fail "The signature of a seal is wrong: it is forged or altered." "封印の署名が正しくありません。偽造または改変されています。";
     EventForeign "event_foreign" V09 Fail "A sealer recorded an event that only another may record." "記録する立場にない者が封印した記録があります。";

@@ -84,7 +84,7 @@ impl Registry {
             return Err(BadOpening::Keys);
         }
         for gateway in &opened.gateways {
-            if !matches!(registry.add(gateway, true), Ok(Enrolment::New)) {
+            if !matches!(registry.add(gateway, true), Ok(Enrolment::New { .. })) {
                 return Err(BadOpening::Keys);
             }
         }
@@ -94,6 +94,25 @@ impl Registry {
     /// Takes up a gateway that the server enrolled later, or a further key of one.
     pub(crate) fn enrol(&mut self, enrolled: &GatewayEnrolled) -> Result<Enrolment, WeakKey> {
         self.add(enrolled, false)
+    }
+
+    /// A gateway other than `than` that was enrolled and not revoked so far.
+    pub(crate) fn another(&self, than: GatewayId) -> Option<GatewayId> {
+        let mut others = self.gateways.iter();
+        let other = others.find(|(id, it)| **id != than && it.revoked.is_none());
+        other.map(|(id, _)| *id)
+    }
+
+    /// A gateway that was there when the log was opened, is not revoked so far, and is not the only such one.
+    pub(crate) fn too_many_at_start(&self) -> Option<GatewayId> {
+        let there = self.gateways.iter();
+        let mut there = there.filter(|(_, it)| it.from_the_start && it.revoked.is_none());
+        there.nth(1).map(|(id, _)| *id)
+    }
+
+    /// Where streams ended in the log before, as leaf 0 says.
+    pub(crate) fn ends_before(&self) -> impl Iterator<Item = &StreamEnded> {
+        self.ends.iter().flat_map(BTreeMap::values)
     }
 
     /// Ends a gateway; the first end counts. One that was added and never enrolled has nothing to end.
@@ -137,8 +156,7 @@ impl Registry {
 
     /// The streams of a gateway that ended in the log before.
     pub(crate) fn streams_before(&self, gateway: GatewayId) -> impl Iterator<Item = &StreamEnded> {
-        let ends = self.ends.iter().flat_map(BTreeMap::values);
-        ends.filter(move |end| end.gateway == gateway)
+        self.ends_before().filter(move |end| end.gateway == gateway)
     }
 
     /// Whether a stream of this gateway may have begun before this log did.
@@ -163,6 +181,7 @@ impl Registry {
         if enrolled.seal_key.is_weak() || enrolled.gateway == GatewayId::NIL {
             return Err(WeakKey);
         }
+        let beside = self.another(enrolled.gateway);
         let gateway = self.gateways.entry(enrolled.gateway).or_insert(Gateway {
             keys: Vec::new(),
             from_the_start,
@@ -176,7 +195,7 @@ impl Registry {
         Ok(if is_further {
             Enrolment::FurtherKey
         } else if is_first {
-            Enrolment::New
+            Enrolment::New { beside }
         } else {
             Enrolment::Again
         })
@@ -195,7 +214,10 @@ pub(crate) enum BadOpening {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Enrolment {
     /// A gateway that was not known.
-    New,
+    New {
+        /// One that was there already and is not revoked.
+        beside: Option<GatewayId>,
+    },
     /// Nothing: the same gateway with the same key.
     Again,
     /// A known gateway may seal with one more key.

@@ -102,6 +102,8 @@ pub struct Report {
     pub counts: Counts,
     /// The streams, in the order of their first leaf.
     pub streams: Vec<StreamReport>,
+    /// Where streams ended in the log before, as this one says.
+    pub ends_before: Vec<EndBefore>,
     /// Checks of the catalogue that this version does not make.
     pub not_implemented: Vec<&'static str>,
     /// How many signatures of seals were checked one by one; all others are vouched for by hash.
@@ -230,6 +232,14 @@ pub struct StreamReport {
     pub seals: u64,
     /// Events in the log.
     pub events: u64,
+    /// Number of its first seal here: 1, or where it went on from the log before.
+    pub first_seal_no: u64,
+    /// Number of its last seal here.
+    pub last_seal_no: u64,
+    /// Number of its last event so far; 0 when it never had one.
+    pub last_seq: u64,
+    /// Leaf hash of its last seal here.
+    pub last_hash: Digest,
     /// Events up to and with the cut; absent without one.
     pub events_to_cut: Option<u64>,
     /// Wall time of the last event.
@@ -242,6 +252,22 @@ pub struct StreamReport {
     /// Wall time of the cut.
     #[serde(serialize_with = "rfc3339")]
     pub cut_at: Option<Timestamp>,
+}
+
+/// Where a gateway's stream ended in the log before, as leaf 0 of this one says: to be compared with the [`StreamReport`]
+/// on the log before.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct EndBefore {
+    /// Who.
+    pub gateway: GatewayId,
+    /// Which stream.
+    pub stream: StreamId,
+    /// Number of its last seal.
+    pub last_seal_no: u64,
+    /// Number of its last event.
+    pub last_seq: u64,
+    /// Leaf hash of its last seal.
+    pub last_hash: Digest,
 }
 
 /// Collects what the checks find.
@@ -334,6 +360,7 @@ impl Report {
             checks,
             counts: Counts::default(),
             streams: Vec::new(),
+            ends_before: Vec::new(),
             not_implemented: NOT_IN_THIS_VERSION.iter().map(|(id, _, _)| *id).collect(),
             signatures_checked: 0,
             seed: String::new(),

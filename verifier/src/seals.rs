@@ -15,7 +15,7 @@ use crate::events::Events;
 use crate::leaves::Leaf;
 use crate::problem::Problem;
 use crate::registry::{BadOpening, Registry};
-use crate::report::{Notes, Place, StreamReport};
+use crate::report::{EndBefore, Notes, Place, StreamReport};
 use crate::stream::{Held, Stream};
 
 /// Seals kept until a later one vouches for them, at most one a stream; with more streams each seal is checked at once.
@@ -107,6 +107,19 @@ impl<'o> Seals<'o> {
         streams.into_iter().map(Stream::report).collect()
     }
 
+    /// Where streams ended in the log before, as leaf 0 says.
+    pub(crate) fn ends_before(&self) -> Vec<EndBefore> {
+        let ends = self.registry.iter().flat_map(Registry::ends_before);
+        ends.map(|end| EndBefore {
+            gateway: end.gateway,
+            stream: end.stream,
+            last_seal_no: end.seal_no,
+            last_seq: end.seq,
+            last_hash: end.hash,
+        })
+        .collect()
+    }
+
     fn unreadable(&mut self, leaf: Leaf<'_>, why: SealError, notes: &mut Notes) {
         let problem = match why {
             SealError::UnknownVersion(_) => Problem::SealVersion,
@@ -127,6 +140,10 @@ impl<'o> Seals<'o> {
         match Registry::open(seal) {
             Ok(registry) => {
                 notes.made(Check::V04, 1);
+                // After a restore one that was revoked may be among them, with its end behind leaf 0: that is judged at the end.
+                if registry.seen.is_none() {
+                    check_alone(&registry, notes);
+                }
                 self.registry = Some(registry);
             }
             Err(BadOpening::NotOpened) => notes.problem(Problem::NotOpened, place.clone()),
@@ -297,6 +314,17 @@ impl<'o> Seals<'o> {
     fn is_sampled(&self, leaf: u64) -> bool {
         let [high, low, ..] = Digest::of(&[&self.seed, &leaf.to_be_bytes()]).0;
         u16::from_be_bytes([high, low]) < u16::MAX / 100
+    }
+}
+
+/// V09: of the gateways in leaf 0 one is not revoked, at most: one decides at a site.
+pub(crate) fn check_alone(registry: &Registry, notes: &mut Notes) {
+    if let Some(gateway) = registry.too_many_at_start() {
+        let place = Place {
+            gateway: Some(gateway),
+            ..Place::leaf(0)
+        };
+        notes.problem(Problem::TwoGateways, place);
     }
 }
 

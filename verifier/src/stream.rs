@@ -13,6 +13,7 @@ pub(crate) struct Stream {
     id: StreamId,
     /// Leaf of its first seal here: the streams of a gateway follow one another in this order.
     pub(crate) first_leaf: u64,
+    first_no: u64,
     first_seq: u64,
     pub(crate) next_no: u64,
     pub(crate) next_seq: u64,
@@ -52,6 +53,7 @@ impl Stream {
             gateway: seal.gateway,
             id: seal.stream,
             first_leaf: leaf,
+            first_no: seal.seal_no,
             first_seq: seal.first_seq,
             next_no: seal.seal_no,
             next_seq: seal.first_seq,
@@ -90,6 +92,10 @@ impl Stream {
             stream: self.id,
             seals: self.seals,
             events: self.events,
+            first_seal_no: self.first_no,
+            last_seal_no: self.next_no.saturating_sub(1),
+            last_seq: self.next_seq.saturating_sub(1),
+            last_hash: self.last_hash,
             events_to_cut: self
                 .cut
                 .map(|cut| cut.seq.saturating_sub(self.first_seq).saturating_add(1)),

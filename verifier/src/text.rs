@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use sekisho_domain::crypto::Digest;
 use sekisho_domain::ids::GatewayId;
 use sekisho_domain::time::Timestamp;
 
@@ -142,6 +143,13 @@ fn log(out: &mut String, report: &Report, lang: Lang) {
             lang.pick("系列", "Stream"),
             &format!("{:>9}  {sealer}  {cut}", stream.events),
         );
+        let (no, seq) = (stream.last_seal_no, stream.last_seq);
+        row(out, "", &end(no, seq, stream.last_hash, lang));
+    }
+    for before in report.ends_before.iter().take(LINES_MAX) {
+        let end = end(before.last_seal_no, before.last_seq, before.last_hash, lang);
+        let line = format!("{}  {end}", before.gateway);
+        row(out, lang.pick("前の台帳で", "In the log before"), &line);
     }
     if report.streams.len() > LINES_MAX {
         row(
@@ -150,6 +158,13 @@ fn log(out: &mut String, report: &Report, lang: Lang) {
             &format!("… +{}", report.streams.len() - LINES_MAX),
         );
     }
+}
+
+/// Where a stream ended: what the auditor compares over the turn of the year.
+fn end(seal_no: u64, seq: u64, hash: Digest, lang: Lang) -> String {
+    let seal = lang.pick("封印", "seal");
+    let event = lang.pick("記録", "event");
+    format!("{seal} {seal_no}, {event} {seq}, {}", hash.hex())
 }
 
 fn row(out: &mut String, label: &str, value: &str) {

@@ -19,6 +19,9 @@ const SLUGGISH: Duration = Duration::from_millis(1_600);
 /// How long a reader waits for an answer that does not come.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Why somebody is refused whose pass, booking or person was taken back.
+const TAKEN_BACK: [&str; 3] = ["credential_revoked", "no_grant", "booking_cancelled"];
+
 /// What the liar does, all the time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -39,6 +42,9 @@ pub enum Lie {
     DoublesEvent,
     /// The record of a refusal names another reason than the answer.
     RecordsAnotherReason,
+    /// What is taken back never reaches the rules: whoever holds such a pass enters, the records agree, and nothing is said
+    /// about which snapshot or list is held.
+    ForgetsRevocations,
 }
 
 /// Who lies, if anybody does.
@@ -57,6 +63,7 @@ impl Liar {
         };
         let answer = &mut shown.answer;
         let of_pass = |code: &u8| ![Reason::StaleRead as u8, Reason::Other as u8].contains(code);
+        let taken_back = |code: &u8| TAKEN_BACK.contains(&Reason::from_u8(*code).name());
         match self.0 {
             _ if out => {}
             Some(Lie::ReleasesWithoutRecord) if !answer.granted => {
@@ -72,12 +79,24 @@ impl Liar {
             Some(Lie::CriesStale) if answer.granted => {
                 (answer.granted, answer.reasons) = (false, vec![Reason::StaleRead as u8]);
             }
+            Some(Lie::ForgetsRevocations) if !answer.granted => {
+                answer.reasons.retain(|code| !taken_back(code));
+                if answer.reasons.is_empty() {
+                    answer.granted = true;
+                    door.lock.unlock_forged(answer.correlation);
+                }
+            }
             Some(Lie::SaysNothing) => {
                 tokio::time::sleep(PATIENCE).await;
                 presented.result = Err(NoAnswer::Silent);
             }
             _ => {}
         }
+    }
+
+    /// Whether the gateway's word about what it holds is withheld.
+    pub(super) fn forgets(self) -> bool {
+        self.0 == Some(Lie::ForgetsRevocations)
     }
 
     /// At a lock.
@@ -106,7 +125,19 @@ impl Liar {
                     record.reasons = vec!["zone_not_granted".to_owned(), "no_grant".to_owned()];
                 }
             }
+            Some(Lie::ForgetsRevocations) => records.iter_mut().for_each(forget),
             _ => {}
+        }
+    }
+}
+
+fn forget(record: &mut Record) {
+    (record.snapshot, record.list) = (None, None);
+    if record.name == "access.denied" {
+        let kept = |reason: &String| !TAKEN_BACK.contains(&reason.as_str());
+        record.reasons.retain(kept);
+        if record.reasons.is_empty() {
+            "access.granted".clone_into(&mut record.name);
         }
     }
 }

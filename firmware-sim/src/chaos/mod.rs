@@ -43,6 +43,8 @@ use site::Site;
 const WORLD: u64 = 50;
 /// Faults between two looks at the evidence.
 const LOOK: u64 = 25;
+/// Before such a look everything works for so long: long enough for what is owed then to be asked for.
+const CALM: Duration = Duration::from_secs(25);
 /// A world that takes longer has failed.
 const WORLD_MAX: Duration = Duration::from_mins(12);
 /// Name of the file in which a run says where it is.
@@ -137,6 +139,9 @@ impl State {
             "duplicated": score.duplicated,
             "unrecorded": score.entry_releases_without_record,
             "differ": score.decisions_that_differ,
+            "unanswered": score.unanswered,
+            "unanswered_while_well": score.unanswered_while_well,
+            "unmatched": score.unmatched,
             "egress_max_ms": score.egress_max_ms,
             "either_percent": score.either_percent(),
             "absent": absent(self.engine),
@@ -288,7 +293,10 @@ async fn play(
         let some = left.min(LOOK);
         injector.rage(&mut site, some).await?;
         left -= some;
-        tracing::info!(left, "everything works again; taking stock");
+        tracing::info!(left, "everything works again");
+        // Under faults hardly ever all is well for long enough that something is owed, so people go on for a while without.
+        tokio::time::sleep(CALM).await;
+        tracing::info!("taking stock");
         let inputs = site.take_stock(keep).await?;
         let case = site.street.case();
         // Each look is at everything since the beginning.

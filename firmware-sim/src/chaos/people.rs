@@ -357,6 +357,8 @@ fn note(pass: &mut Pass, visit: &Visit) {
         _ if visit.shown.short_of_room && !visit.granted() => pass.doubtful = true,
         None => pass.doubtful = true,
         Some(seen) if visit.out && seen.iter().any(|it| not_accepted.contains(it)) => {}
+        // Paper lets in once, not never: where no lock could be told to open it is not used up.
+        Some(seen) if visit.out && pass.printed && seen.contains(&"other") => {}
         Some(seen) if visit.out || seen.is_empty() => {
             pass.accepted_ms = Some(visit.shown.answered_ms);
         }
@@ -368,5 +370,25 @@ fn done(asked_ms: i64) -> Change {
     Change {
         asked_ms: Some(asked_ms),
         done_ms: Some(ambient::now_ms()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::note;
+    use crate::chaos::stock_tests::{pass, visit};
+
+    #[test]
+    fn paper_is_used_up_on_the_way_out_unless_there_was_no_lock_to_open() {
+        let used = |printed, seen: &[&'static str]| {
+            let mut pass = pass();
+            pass.printed = printed;
+            note(&mut pass, &visit(1, true, seen));
+            pass.accepted_ms.is_some()
+        };
+        assert!(used(true, &[]) && used(false, &[]));
+        assert!(!used(true, &["other"]));
+        assert!(used(false, &["other"]), "the code was seen");
+        assert!(!used(false, &["pass_replayed"]));
     }
 }

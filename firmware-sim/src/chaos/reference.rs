@@ -128,6 +128,8 @@ pub struct Shown {
     pub known_upto_ms: i64,
     /// The gateway held nothing that was asked for after this instant, ms.
     pub unknown_from_ms: i64,
+    /// The gateway must hold everything that was done before this instant, whatever it says itself; ms.
+    pub owed_upto_ms: i64,
     /// What of the list of revoked passes it held; from the evidence.
     pub list: Option<List>,
     /// Since when nothing of the server's can have reached the gateway, and still cannot; ms.
@@ -149,6 +151,8 @@ pub struct Shown {
     pub lock_deaf: bool,
     /// The bus was never up for long enough that an answer had to come.
     pub silent: bool,
+    /// Nothing has troubled gateway, bus and readers for so long that an answer has to come, whatever was heard of the bus.
+    pub answer_owed: bool,
 }
 
 /// How far the gateway's list of what is revoked reaches: everything that was asked for and done before `has_ms` is in it, and
@@ -300,10 +304,21 @@ fn of_pass(pass: &Pass, shown: &Shown) -> Verdict {
     out
 }
 
+/// Whether everything has worked for so long since the change that the gateway must have heard of it. Its own word about what it
+/// holds excuses nothing here: it may be what is wrong.
+fn owed(change: Change, shown: &Shown) -> bool {
+    change
+        .done_ms
+        .is_some_and(|done_ms| done_ms <= shown.owed_upto_ms)
+}
+
 fn heard(change: Change, shown: &Shown) -> Truth {
     let Some(asked_ms) = change.asked_ms else {
         return Truth::No;
     };
+    if owed(change, shown) {
+        return Truth::Yes;
+    }
     let unreachable = shown
         .cut_since_ms
         .is_some_and(|since| since + IN_FLIGHT_MS < asked_ms);
@@ -330,6 +345,7 @@ fn listed(change: Change, pass: &Pass, shown: &Shown) -> Truth {
         return Truth::No;
     }
     let by_list = match (shown.list, change.done_ms) {
+        _ if owed(change, shown) => Truth::Yes,
         (Some(list), _) if asked_ms > list.lacks_ms => return Truth::No,
         (Some(list), Some(done_ms)) if done_ms <= list.has_ms => Truth::Yes,
         _ => heard(change, shown),

@@ -8,6 +8,10 @@ use super::weather::Fault;
 
 /// Differences that are kept in words.
 const WORDS_MAX: usize = 20;
+/// No more of what was judged may be open, per cent.
+const EITHER_MAX_PERCENT: f64 = 15.0;
+/// Of so few judgements a share says nothing.
+const EITHER_OF_AT_LEAST: u64 = 50;
 /// An exit button releases its lock within this, ms.
 pub(super) const EGRESS_MAX_MS: f64 = 1_000.0;
 
@@ -24,6 +28,12 @@ pub struct Score {
     pub shown: u64,
     /// Of these, without an answer, while the bus was down.
     pub unanswered: u64,
+    /// Codes without an answer in time although nothing had troubled gateway, bus and readers for long.
+    #[serde(default)]
+    pub unanswered_while_well: u64,
+    /// Decisions that nobody was told of and that cannot be told to be of one certain read, so that nobody judged them.
+    #[serde(default)]
+    pub unmatched: u64,
     /// Of these, ways in that opened.
     pub granted: u64,
     /// Ways in that did not, by first reason.
@@ -70,11 +80,18 @@ impl Score {
             + self.entry_releases_without_record
             + self.decisions_that_differ
             + self.stayed_shut
+            + self.unanswered_while_well
             + self.opened_twice;
         wrong == 0
             && self.wrong.is_empty()
             && self.egress_max_ms <= EGRESS_MAX_MS
+            && !self.excuses_too_much()
             && self.verdicts.keys().all(|verdict| verdict == "PASS")
+    }
+
+    /// Whether so much may be one or the other that little was judged at all.
+    fn excuses_too_much(&self) -> bool {
+        self.judged >= EITHER_OF_AT_LEAST && self.either_percent() > EITHER_MAX_PERCENT
     }
 
     /// Adds what another part came to.
@@ -99,6 +116,8 @@ impl Score {
             (&mut self.bookings, other.bookings),
             (&mut self.shown, other.shown),
             (&mut self.unanswered, other.unanswered),
+            (&mut self.unanswered_while_well, other.unanswered_while_well),
+            (&mut self.unmatched, other.unmatched),
             (&mut self.granted, other.granted),
             (&mut self.judged, other.judged),
             (

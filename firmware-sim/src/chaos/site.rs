@@ -160,12 +160,12 @@ impl Site {
         let until = Instant::now() + EXPORTS_WITHIN;
         loop {
             match collect(&self.world, &self.programs, keep).await {
-                Ok(mut inputs) if inputs.verified.verdict == "PASS" || Instant::now() > until => {
+                Ok(inputs) if may_change(&inputs.verified.verdict) && Instant::now() <= until => {
+                    tracing::warn!(verdict = inputs.verified.verdict, "exporting again");
+                }
+                Ok(mut inputs) => {
                     street.liar.reports(&mut inputs);
                     return Ok(inputs);
-                }
-                Ok(inputs) => {
-                    tracing::warn!(verdict = inputs.verified.verdict, "exporting again");
                 }
                 Err(error) if Instant::now() > until => return Err(error),
                 Err(error) => {
@@ -208,6 +208,11 @@ impl Site {
     }
 }
 
+/// Whether a later export may have another verdict: a gap that was named may be closed by now. Whatever is wrong stays wrong.
+fn may_change(verdict: &str) -> bool {
+    verdict == "FINDINGS"
+}
+
 /// Listens to what the gateway says about the snapshot in force. What it once held it holds, whatever happens to it.
 async fn listen(run_file: std::path::PathBuf, street: Arc<Street>) {
     #[derive(serde::Deserialize)]
@@ -221,7 +226,8 @@ async fn listen(run_file: std::path::PathBuf, street: Arc<Street>) {
         let written = modified_ms(&run_file);
         let said = std::fs::read(&run_file).unwrap_or_default();
         if let Ok(running) = serde_json::from_slice::<Running>(&said) {
-            if let Some(at_ms) = running.snapshot_issued_at {
+            let said = running.snapshot_issued_at;
+            if let Some(at_ms) = said.filter(|_| !street.liar.forgets()) {
                 street.known_upto_ms.fetch_max(at_ms, Ordering::Relaxed);
                 // By the clock of the disk: the gateway's own may be anywhere.
                 if let Some(written_ms) = written {
@@ -248,4 +254,17 @@ fn modified_ms(path: &Path) -> Option<i64> {
     let at = std::fs::metadata(path).ok()?.modified().ok()?;
     let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
     i64::try_from(since.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_change;
+
+    #[test]
+    fn only_findings_are_looked_at_again() {
+        assert!(may_change("FINDINGS"));
+        for verdict in ["PASS", "FAIL", "CANNOT-VERIFY", ""] {
+            assert!(!may_change(verdict), "{verdict}");
+        }
+    }
 }

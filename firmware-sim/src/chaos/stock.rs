@@ -131,6 +131,13 @@ fn count(visit: &Visit, score: &mut Score) {
     for difference in visit.difference.iter().chain(&repeated) {
         score.differs(format!("{} at {}: {difference}", visit.who, visit.door));
     }
+    if visit.shown.answer_owed && (visit.seen.is_none() || visit.gave_up) {
+        score.unanswered_while_well += 1;
+        score.complain(format!(
+            "{} at {}: no answer, and nothing had troubled the gateway",
+            visit.who, visit.door
+        ));
+    }
     let Some(seen) = &visit.seen else {
         score.unanswered += 1;
         return;
@@ -227,6 +234,7 @@ fn unanswered(decisions: &[&Record], questions: &[&Visit], score: &mut Score) {
         ));
     }
     if decisions.len() != questions.len() {
+        score.unmatched += decisions.len() as u64;
         return;
     }
     for (record, visit) in decisions.iter().zip(questions) {

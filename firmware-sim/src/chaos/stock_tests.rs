@@ -27,7 +27,7 @@ fn cor(n: u8) -> Correlation {
     Correlation([n; 16])
 }
 
-fn pass() -> Pass {
+pub(super) fn pass() -> Pass {
     Pass {
         printed: false,
         quiet: false,
@@ -45,7 +45,7 @@ fn pass() -> Pass {
     }
 }
 
-fn visit(n: u8, out: bool, reasons: &[&'static str]) -> Visit {
+pub(super) fn visit(n: u8, out: bool, reasons: &[&'static str]) -> Visit {
     let sent_ms = T + i64::from(n) * 10_000;
     Visit {
         who: "hanako",
@@ -61,6 +61,7 @@ fn visit(n: u8, out: bool, reasons: &[&'static str]) -> Visit {
             answered_ms: sent_ms + 30,
             known_upto_ms: sent_ms - 1_000,
             unknown_from_ms: sent_ms + 30,
+            owed_upto_ms: i64::MIN,
             list: None,
             cut_since_ms: None,
             edge_ms: 1_500,
@@ -71,6 +72,7 @@ fn visit(n: u8, out: bool, reasons: &[&'static str]) -> Visit {
             lock_unheard: false,
             lock_deaf: false,
             silent: false,
+            answer_owed: false,
         },
         pass: Some(pass()),
         reader: if out { OUT } else { IN },
@@ -334,6 +336,76 @@ fn a_clock_that_is_off_has_to_say_so() {
     });
     assert!(nobody_touched.decisions_that_differ > 0);
     assert!(!reasons(&answer(&honest_visit())).contains(&"other"));
+}
+
+#[test]
+fn who_forgets_what_was_taken_back_is_found_although_everything_it_says_agrees() {
+    // Fifteen seconds after the pass was revoked; nobody knows which picture or list the gateway holds.
+    let forgetful = |owed_upto_ms, forgets: bool| {
+        after(|case, inputs| {
+            let visit = &mut case.visits[3];
+            (visit.shown.sent_ms, visit.shown.answered_ms) = (T + 47_000, T + 47_030);
+            visit.shown.made_ms = T + 46_950;
+            visit.shown.known_upto_ms = T - 1_000;
+            visit.shown.owed_upto_ms = owed_upto_ms;
+            inputs.verified.records[3].at_ms = T + 47_010;
+            if forgets {
+                visit.seen = Some(Vec::new());
+                visit.opened = Some(true);
+                inputs.oracle.push(release(T + 47_030, cor(4)));
+            }
+            case.answers[3].answer = answer(visit);
+            if forgets {
+                Liar(Some(Lie::ForgetsRevocations)).reports(inputs);
+            }
+        })
+    };
+    let excused = forgetful(i64::MIN, true);
+    assert!(excused.is_clean(), "what this test is about: {excused:#?}");
+    let found = forgetful(T + 37_000, true);
+    assert_eq!(found.decisions_that_differ, 1, "{:?}", found.wrong);
+    assert!(!found.is_clean());
+    let honest = forgetful(T + 37_000, false);
+    assert!(honest.is_clean(), "{:?}", honest.wrong);
+}
+
+#[test]
+fn a_read_without_an_answer_is_held_against_a_gateway_that_nothing_troubled() {
+    let silent = |answer_owed| {
+        after(|case, inputs| {
+            let visit = &mut case.visits[2];
+            (visit.seen, visit.correlation) = (None, None);
+            (visit.shown.silent, visit.shown.answer_owed) = (true, answer_owed);
+            case.answers.remove(2);
+            // Another decision there that nobody was told of, so that neither is of a certain read.
+            let (mut other, mut more) = (visit.clone(), visit.clone());
+            (other.n, more.n) = (9, 10);
+            other.shown.answer_owed = false;
+            more.shown.answer_owed = false;
+            case.visits.extend([other, more]);
+            assert_eq!(inputs.verified.records[2].name, "access.denied");
+        })
+    };
+    let excused = silent(false);
+    assert!(excused.is_clean(), "{:?}", excused.wrong);
+    assert_eq!((excused.unanswered, excused.unmatched), (3, 1));
+    let held_against = silent(true);
+    assert_eq!(held_against.unanswered_while_well, 1);
+    assert!(!held_against.is_clean());
+}
+
+#[test]
+fn who_can_tell_little_does_not_call_it_clean() {
+    let with = |either: u64| Score {
+        judged: 200,
+        either: [("nobody knows".to_owned(), either)].into(),
+        ..Score::default()
+    };
+    assert!(with(30).is_clean());
+    assert!(!with(31).is_clean());
+    let mut total = with(31);
+    total.add(&with(20));
+    assert!(total.is_clean(), "a share of the whole");
 }
 
 fn honest_visit() -> Visit {

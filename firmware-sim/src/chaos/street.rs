@@ -318,6 +318,7 @@ impl Street {
             answered_ms,
             known_upto_ms,
             unknown_from_ms: answered_ms,
+            owed_upto_ms: weather.owed_upto(sent_ms, answered_ms),
             list: None,
             cut_since_ms: weather.cut_since(),
             edge_ms: self.edge_ms(sent_ms),
@@ -328,6 +329,7 @@ impl Street {
             lock_unheard: false,
             lock_deaf: false,
             silent: false,
+            answer_owed: weather.owes_an_answer(sent_ms, answered_ms),
         };
         let measured = self.measured(showing, &shown, &presented.copies);
         let moved = |it: &(i64, Moment)| matches!(it.1, Moment::ClockMoved(_));

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Engine;
 use crate::ambient;
 
+/// Once everything has been well for so long, the gateway holds what was done before, and answers; ms.
+const WELL_MS: i64 = 10_000;
+
 /// What goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -233,6 +236,34 @@ impl Weather {
             .any(|spell| spell.fault == fault && overlaps(spell))
     }
 
+    /// Whatever was done before this instant the gateway must have heard of when a code is shown: line, server, database, brokers
+    /// and gateway have been well since, for long enough. Before everything when they have not.
+    pub fn owed_upto(&self, sent_ms: i64, answered_ms: i64) -> i64 {
+        let all = [Thing::Wan, Thing::Server, Thing::Database, Thing::Gateway];
+        if self.well_for(&all, sent_ms, answered_ms) >= WELL_MS {
+            sent_ms - WELL_MS
+        } else {
+            i64::MIN
+        }
+    }
+
+    /// Whether nothing has troubled gateway, site bus and readers for so long that a read has to be answered.
+    pub fn owes_an_answer(&self, sent_ms: i64, answered_ms: i64) -> bool {
+        self.well_for(&[Thing::Gateway, Thing::Readers], sent_ms, answered_ms) >= WELL_MS
+    }
+
+    /// How long none of these had been in trouble when a code was shown, ms; 0 when one came to be before the answer.
+    fn well_for(&self, things: &[Thing], sent_ms: i64, answered_ms: i64) -> i64 {
+        let began_ms = self.moments().first().map_or(sent_ms, |it| it.0);
+        let since_ms = self
+            .log()
+            .iter()
+            .filter(|it| things.contains(&it.fault.acts_on()) && it.from_ms <= answered_ms)
+            .map(|it| it.to_ms.unwrap_or(i64::MAX))
+            .fold(began_ms, i64::max);
+        sent_ms.saturating_sub(since_ms).max(0)
+    }
+
     fn log(&self) -> MutexGuard<'_, Vec<Spell>> {
         self.spells.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -258,6 +289,39 @@ mod tests {
         assert_eq!(weather.cut_since(), None);
         assert!(!weather.was(Fault::WanCut, now - 9_000, now - 5_000));
         assert!(!weather.was(Fault::WanCut, now + 5_000, now + 6_000));
+    }
+
+    #[test]
+    fn what_was_done_is_owed_once_everything_has_been_well_for_long_enough() {
+        let weather = Weather::default();
+        let spell = |fault, from_ms, to_ms| Spell {
+            fault,
+            from_ms,
+            to_ms,
+        };
+        assert_eq!(weather.owed_upto(90_000, 90_030), i64::MIN, "no world yet");
+        weather.moments().push((1_000, Moment::GatewayStarted));
+        assert_eq!(weather.owed_upto(10_999, 11_030), i64::MIN);
+        assert_eq!(weather.owed_upto(11_000, 11_030), 1_000);
+        weather
+            .log()
+            .push(spell(Fault::WanLate, 20_000, Some(30_000)));
+        weather
+            .log()
+            .push(spell(Fault::LockSilent, 38_000, Some(44_000)));
+        assert_eq!(weather.owed_upto(39_999, 40_030), i64::MIN);
+        assert_eq!(weather.owed_upto(40_000, 40_030), 30_000);
+        assert!(
+            weather.owes_an_answer(31_000, 39_000),
+            "the line is no excuse"
+        );
+        weather.log().push(spell(Fault::ReadsLate, 50_000, None));
+        assert_eq!(weather.owed_upto(51_000, 51_030), 41_000);
+        assert!(!weather.owes_an_answer(51_000, 59_000));
+        weather
+            .log()
+            .push(spell(Fault::GatewayKilled, 51_020, Some(51_100)));
+        assert_eq!(weather.owed_upto(51_000, 51_030), i64::MIN);
     }
 
     #[test]

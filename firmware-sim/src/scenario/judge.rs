@@ -81,6 +81,7 @@ impl Day<'_> {
             answered_ms: times.answered_ms,
             known_upto_ms: self.known_ms.max(issued.unwrap_or(0)),
             unknown_from_ms: times.answered_ms,
+            owed_upto_ms: i64::MIN,
             list: Some(List {
                 has_ms: self.known_ms,
                 lacks_ms: times.answered_ms,
@@ -94,6 +95,7 @@ impl Day<'_> {
             lock_unheard: false,
             lock_deaf: false,
             silent: false,
+            answer_owed: false,
         }
     }
 }

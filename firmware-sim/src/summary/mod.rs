@@ -209,6 +209,16 @@ impl Expectation {
             ok: seen >= least,
         }
     }
+
+    /// Holds when `seen` is at most `most`.
+    pub fn at_most(id: impl Into<String>, most: u64, seen: u64) -> Self {
+        Self {
+            id: id.into(),
+            expected: format!("<= {most}"),
+            seen: seen.to_string(),
+            ok: seen <= most,
+        }
+    }
 }
 
 /// The last line of `./demo --once --json`.
@@ -302,6 +312,9 @@ pub struct Latency {
     pub tap_to_unlock_p99: f64,
 }
 
+/// A day that takes longer is not the day that was written, s. One takes some seventy.
+const DURATION_MAX_S: f64 = 120.0;
+
 /// Judges.
 pub fn judge(inputs: &Inputs) -> Summary {
     let entries = checks::entries(&inputs.verified.records);
@@ -318,6 +331,12 @@ pub fn judge(inputs: &Inputs) -> Summary {
     let score = Score::complete(inputs, &events, openings_without_record);
     expectations.extend(score.expectations());
     expectations.extend(inputs.office.expectations());
+    expectations.push(Expectation {
+        id: "duration_s".to_owned(),
+        expected: format!("<= {DURATION_MAX_S}"),
+        seen: format!("{:.1}", inputs.duration_s),
+        ok: inputs.duration_s <= DURATION_MAX_S,
+    });
     let refusals: Vec<_> = entries.denied.keys().cloned().collect();
     expectations.push(Expectation::same(
         "evidence.verdict",

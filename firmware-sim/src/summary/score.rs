@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Events, Expectation, Inputs};
 use crate::world::Fault;
 
+/// So often at most, for each fault, somebody is asked to show a code again.
+const ASKED_AGAIN_BY_FAULT: u64 = 3;
 /// Event that says so.
 const TAILGATE: &str = "tailgate.suspected";
 
@@ -99,6 +101,11 @@ impl Score {
                 "reference.decides",
                 true,
                 self.decisions_undecided * 10 <= self.decisions,
+            ),
+            Expectation::at_most(
+                "readers.asked_again",
+                ASKED_AGAIN_BY_FAULT * self.faults.values().sum::<usize>() as u64,
+                self.asked_again as u64,
             ),
             Expectation::same("life_safety.exit_within_1_s", true, !slow),
             Expectation::same(

@@ -269,6 +269,25 @@ fn what_the_reference_and_the_counters_say_is_part_of_the_day() {
 }
 
 #[test]
+fn who_is_asked_again_and_again_and_a_day_without_end_are_found() {
+    let asked = |times, faults| {
+        move |inputs: &mut Inputs| {
+            inputs.score.asked_again = times;
+            inputs
+                .score
+                .faults
+                .insert(crate::world::Fault::WanCut, faults);
+        }
+    };
+    assert_eq!(failing(&refused(asked(7, 2))), ["readers.asked_again"]);
+    let mut inputs = good();
+    asked(6, 2)(&mut inputs);
+    assert!(judge(&inputs).ok);
+    let failed = refused(|inputs| inputs.duration_s = 120.1);
+    assert_eq!(failing(&failed), ["duration_s"]);
+}
+
+#[test]
 fn a_suspicion_without_a_tailgater_is_found_and_a_right_one_is_counted() {
     let suspect = |inputs: &mut Inputs| {
         let seen = Record {

@@ -1,10 +1,13 @@
 //! Who is inside, as far as it matters here: whose company a visitor can have. Known from this gateway's own records alone, so
 //! that it holds with the line cut and after a restart.
+//!
+//! Whoever is let in is inside from `access.taken`, never from the grant: the lock may be silent, refuse, or open for nobody. A door
+//! whose opening nobody reports therefore brings nobody in.
 
 use std::collections::HashMap;
 
 use sekisho_domain::access::{self, Decision, Facts, Held};
-use sekisho_domain::ids::{Correlation, SubjectId};
+use sekisho_domain::ids::{Correlation, DoorId, SubjectId};
 use sekisho_domain::pass::Presented;
 use sekisho_domain::time::{Reading, Timestamp};
 use sekisho_domain::wire::bus::Direction;
@@ -19,10 +22,19 @@ const TIMELESS_MS: i64 = 24 * 3_600_000;
 /// Somebody who came in and was not seen to leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inside {
-    /// Of the decision that let them in first.
+    /// Of the entry that brought them in first.
     pub correlation: Correlation,
     /// End of the right they came in with.
     pub until: Timestamp,
+}
+
+/// An entry that was granted; its door has neither opened nor locked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Which door.
+    pub door: DoorId,
+    /// Whom it lets in, and the end of their right. `None`: nobody that is to be known, or somebody who has left again.
+    pub who: Option<(SubjectId, Timestamp)>,
 }
 
 /// What a failed record takes back: who, and what was known of them before.
@@ -51,51 +63,47 @@ impl Site {
         hosts
     }
 
-    /// Takes note of who passes a door, in memory; with what to make durable and what to take back.
-    pub(super) fn note_passage(
+    /// The door of an entry opened after its release: takes note of who came in, in memory; with what to make durable and what to
+    /// take back.
+    pub(super) fn came_in(
+        &mut self,
+        correlation: Correlation,
+        (subject, until): (SubjectId, Timestamp),
+    ) -> (Effect, Before) {
+        let now = self.now().wall;
+        let before = self.inside.get(&subject).copied();
+        let inside = match before.filter(|before| now < before.until) {
+            Some(before) => Inside {
+                until: before.until.max(until),
+                ..before
+            },
+            None => Inside { correlation, until },
+        };
+        self.inside
+            .retain(|_, other| now.plus_ms(-TIMELESS_MS) < other.until);
+        self.inside.insert(subject, inside);
+        (Effect::Inside(subject, inside), (subject, before))
+    }
+
+    /// Takes note of who leaves the building, in memory; with what to make durable and what to take back. What is still heard of
+    /// an earlier entry of theirs brings them in no more.
+    pub(super) fn went_out(
         &mut self,
         case: &Case<'_>,
-        facts: &Facts,
         decision: &Decision,
         subject: SubjectId,
     ) -> Option<(Effect, Before)> {
-        match case.direction {
-            Direction::In if decision.release => {
-                let before = self.inside.get(&subject).copied();
-                let until = right_until(case, facts);
-                // Who is inside already stays so if they do not pass the next door.
-                let inside = match before.filter(|before| case.now.wall < before.until) {
-                    Some(before) => Inside {
-                        until: before.until.max(until),
-                        ..before
-                    },
-                    None => Inside {
-                        correlation: case.correlation,
-                        until,
-                    },
-                };
-                self.inside
-                    .retain(|_, other| case.now.wall.plus_ms(-TIMELESS_MS) < other.until);
-                self.inside.insert(subject, inside);
-                Some((Effect::Inside(subject, inside), (subject, before)))
-            }
-            Direction::Out if case.door.from.is_none() && decision.identifies(&case.request) => {
-                let before = self.inside.remove(&subject)?;
-                Some((Effect::Outside(subject), (subject, Some(before))))
-            }
-            Direction::In | Direction::Out => None,
+        if case.direction != Direction::Out
+            || case.door.from.is_some()
+            || !decision.identifies(&case.request)
+        {
+            return None;
         }
-    }
-
-    /// The door was not passed after all.
-    pub(super) fn did_not_pass(&mut self, correlation: Correlation) -> Option<Effect> {
-        let (subject, _) = self
-            .inside
-            .iter()
-            .find(|(_, inside)| inside.correlation == correlation)?;
-        let subject = *subject;
-        self.inside.remove(&subject);
-        Some(Effect::Outside(subject))
+        for entry in self.releases.values_mut() {
+            entry.who = entry.who.filter(|(who, _)| *who != subject);
+        }
+        let before = self.inside.remove(&subject);
+        Some((Effect::Outside(subject), (subject, before)))
     }
 
     /// Takes back what could not be recorded.
@@ -108,7 +116,7 @@ impl Site {
 }
 
 /// End of the right that lets in: of the pass, else the latest of the grants behind it.
-fn right_until(case: &Case<'_>, facts: &Facts) -> Timestamp {
+pub(super) fn right_until(case: &Case<'_>, facts: &Facts) -> Timestamp {
     if let Some(pass) = &case.request.pass {
         return pass.during.end;
     }

@@ -7,7 +7,7 @@ use sekisho_domain::presence::tailgate::Watch;
 use sekisho_domain::wire::Bytes8;
 use sekisho_domain::wire::VERSION;
 use sekisho_domain::wire::body::DeviceKind;
-use sekisho_domain::wire::bus::{DeviceBeat, MESSAGE_MAX};
+use sekisho_domain::wire::bus::{DeviceBeat, InputKind, LEVEL_FIRE, LEVEL_OPEN, MESSAGE_MAX};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 
@@ -20,6 +20,12 @@ const REMEMBERED: usize = 256;
 
 /// A fire input that was not heard of for this long excuses no opening, ms. A lock that says its levels is heard every second.
 const FIRE_HEARD_MS: u64 = 900_000;
+
+/// What a lock said of its inputs counts against the other locks of its door for this long, ms.
+const LEVELS_HEARD_MS: u64 = FIRE_HEARD_MS;
+
+/// After a start that waits so long for the locks to say it themselves, ms.
+const LEVELS_RESUMED_MS: u64 = 60_000;
 
 /// After a start the doors' states are unknown: no alarm about an opening for this long, ms.
 const SETTLE_MS: u64 = 10_000;
@@ -40,8 +46,8 @@ pub(super) struct DeviceState {
     pub sampled: Option<(Bytes8, u64)>,
     /// Boot and total of passages inward.
     pub inward: Option<(Bytes8, u32)>,
-    /// Since when its levels say something else than what is known of its door (monotonic, ms).
-    pub differs_since: Option<u64>,
+    /// What stands at its inputs, as it said last, and until when that counts (monotonic, ms).
+    pub levels: Option<(u8, u64)>,
     messages: VecDeque<(Bytes8, u64, Message)>,
     /// The highest number that is no longer remembered, and of which boot.
     forgotten: Option<(Bytes8, u64)>,
@@ -85,7 +91,7 @@ impl DeviceState {
             alarmed: Vec::new(),
             sampled: None,
             inward: None,
-            differs_since: None,
+            levels: None,
             messages: VecDeque::new(),
             forgotten: None,
         }
@@ -96,6 +102,38 @@ impl DeviceState {
             id: self.device.id,
             online: self.online,
         }
+    }
+
+    /// An input says what stands there from now on.
+    pub(super) fn says(&mut self, kind: InputKind, mono_ms: u64) {
+        let levels = self.levels_at(mono_ms);
+        let levels = match kind {
+            InputKind::FireOn => levels | LEVEL_FIRE,
+            InputKind::FireOff => levels & !LEVEL_FIRE,
+            InputKind::DoorOpened => levels | LEVEL_OPEN,
+            InputKind::DoorClosed => levels & !LEVEL_OPEN,
+            _ => return,
+        };
+        self.levels_are(levels, mono_ms);
+    }
+
+    /// What stands at its inputs, as far as it was heard of lately.
+    pub(super) fn levels_at(&self, mono_ms: u64) -> u8 {
+        self.levels
+            .filter(|(_, until)| mono_ms <= *until)
+            .map_or(0, |(levels, _)| levels)
+    }
+
+    /// What stands at its inputs now, as it says.
+    pub(super) fn levels_are(&mut self, levels: u8, mono_ms: u64) {
+        self.levels = Some((levels, mono_ms + LEVELS_HEARD_MS));
+    }
+
+    /// What stood at the inputs of some lock of its door when the last run ended: until it says otherwise, it may have been this
+    /// one.
+    pub(super) fn levels_were(&mut self, levels: u8, mono_ms: u64) {
+        let levels = levels | self.levels_at(mono_ms);
+        self.levels = Some((levels, mono_ms + LEVELS_RESUMED_MS));
     }
 
     pub(super) fn seen(&self, boot: Bytes8, n: u64) -> Seen {
@@ -165,6 +203,8 @@ pub(super) struct DoorState {
     /// Since when the leaf is open (monotonic, ms), as far as is known.
     pub open_since: Option<u64>,
     pub held: Held,
+    /// Since when its locks say something else than what is known of it (monotonic, ms).
+    pub differs_since: Option<u64>,
     pub watch: Watch,
 }
 
@@ -177,6 +217,7 @@ impl DoorState {
             forced: false,
             open_since: None,
             held: Held::No,
+            differs_since: None,
             watch: Watch::default(),
         }
     }
@@ -219,7 +260,12 @@ impl Site {
         if beat.version != VERSION {
             return Err("a beat of an unknown version");
         }
-        state.beat = Some((beat.beat, mono));
+        let first = state.beat.replace((beat.beat, mono)).is_none();
+        if beat.levels.is_none() {
+            // Who says no levels is known by inputs alone: they hold for as long as it beats.
+            let levels = if first { 0 } else { state.levels_at(mono) };
+            state.levels_are(levels, mono);
+        }
         let online = std::mem::replace(&mut state.online, true);
         let of = state.device.clone();
         if let Some(levels) = beat.levels

@@ -11,6 +11,7 @@ use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 
 use super::Site;
+use super::company::Before;
 use super::device::{DoorState, Held, Seen};
 use super::read::Undo;
 use crate::store::{Commit, Device, Effect};
@@ -37,6 +38,14 @@ pub enum InputOutcome {
     },
 }
 
+/// What the end of an entry changes.
+#[derive(Default)]
+struct Ended {
+    effects: Vec<Effect>,
+    /// Of whoever came in by it.
+    inside: Option<Before>,
+}
+
 impl Site {
     /// What an input means. In memory it counts from now on.
     pub fn input(&mut self, device: DeviceId, bytes: &[u8]) -> InputOutcome {
@@ -56,10 +65,13 @@ impl Site {
             return InputOutcome::Ignored("a repeated input");
         }
         state.begin(input.boot, input.n);
+        state.says(input.kind, self.env.clock.mono_ms());
         let of = state.device.clone();
-        let undo = Undo::of_message(device, input.boot, input.n);
-        let mut effects = Vec::new();
-        let codes = self.codes(&of, &input, &mut effects);
+        let mut undo = Undo::of_message(device, input.boot, input.n);
+        let mut ended = Ended::default();
+        let codes = self.codes(&of, &input, &mut ended);
+        let mut effects = ended.effects;
+        undo.inside = ended.inside;
         let codes = self.unfolded(device, codes, effects.is_empty());
         if codes.is_empty() {
             undo.finish(self);
@@ -123,9 +135,9 @@ impl Site {
     }
 
     /// What the input means at its door.
-    fn codes(&mut self, of: &Device, input: &Input, effects: &mut Vec<Effect>) -> Vec<EventCode> {
+    fn codes(&mut self, of: &Device, input: &Input, ended: &mut Ended) -> Vec<EventCode> {
         let mono = self.env.clock.mono_ms();
-        let cause = mono + u64::from(self.index.door(of.door).unlock_ms) + CAUSE_MS;
+        let cause = self.cause_until(of.door, mono);
         if input.kind == InputKind::Tamper {
             return vec![EventCode::TamperEnclosure];
         }
@@ -150,12 +162,12 @@ impl Site {
                     input.correlation,
                     EventCode::DoorLocked,
                     EventCode::AccessNotTaken,
-                    effects,
+                    ended,
                 );
                 self.fact(of.door, Fact::Locked);
                 codes
             }
-            InputKind::DoorOpened => self.opened(of.door, input.correlation, effects),
+            InputKind::DoorOpened => self.opened(of.door, input.correlation, ended),
             InputKind::DoorClosed => self.closed(of.door),
             InputKind::FireOn => {
                 door.fire_is(true, mono);
@@ -171,11 +183,16 @@ impl Site {
         }
     }
 
+    /// Up to here an opening now has a cause.
+    fn cause_until(&self, door: DoorId, mono: u64) -> u64 {
+        mono + u64::from(self.index.door(door).unlock_ms) + CAUSE_MS
+    }
+
     fn opened(
         &mut self,
         door: DoorId,
         correlation: Option<Correlation>,
-        effects: &mut Vec<Effect>,
+        ended: &mut Ended,
     ) -> Vec<EventCode> {
         let mono = self.env.clock.mono_ms();
         if let Some(state) = self.doors.get_mut(&door) {
@@ -190,7 +207,7 @@ impl Site {
             correlation,
             EventCode::DoorOpened,
             EventCode::AccessTaken,
-            effects,
+            ended,
         );
         self.fact(door, Fact::Opened);
         codes
@@ -211,42 +228,44 @@ impl Site {
         codes
     }
 
-    /// What a lock says of its inputs with every beat. What differs from what is known of its door for [`LEVELS_MS`] was said by
-    /// an input that got lost, and is caught up.
+    /// What a lock says of its inputs with every beat. What all locks of a door say together and differs from what is known of it
+    /// for [`LEVELS_MS`] was said by an input that got lost, and is caught up.
     pub(super) fn levels(&mut self, of: &Device, levels: u8, mono: u64) {
-        let (fire, open) = (levels & LEVEL_FIRE != 0, levels & LEVEL_OPEN != 0);
+        if let Some(state) = self.devices.get_mut(&of.id) {
+            state.levels_are(levels, mono);
+        }
+        // A lock without a fire input or contact says nothing of either.
+        let all = self
+            .devices
+            .values()
+            .filter(|state| state.device.kind == DeviceKind::Lock && state.device.door == of.door)
+            .fold(0, |all, state| all | state.levels_at(mono));
+        let (fire, open) = (all & LEVEL_FIRE != 0, all & LEVEL_OPEN != 0);
         let door = self
             .doors
             .entry(of.door)
             .or_insert_with(|| DoorState::new(mono));
         let (fire_differs, open_differs) = (door.fire != fire, door.open_since.is_some() != open);
-        if fire && !fire_differs {
+        if levels & LEVEL_FIRE != 0 && !fire_differs {
             // Heard again.
             door.fire_is_still(mono);
         }
-        let differs = fire_differs || open_differs;
-        let Some(state) = self.devices.get_mut(&of.id) else {
+        if !(fire_differs || open_differs) {
+            door.differs_since = None;
             return;
-        };
-        let since = match (differs, state.differs_since) {
-            (false, _) => {
-                state.differs_since = None;
-                return;
-            }
-            (true, None) => {
-                state.differs_since = Some(mono);
-                return;
-            }
-            (true, Some(since)) => since,
-        };
+        }
+        let since = *door.differs_since.get_or_insert(mono);
         if mono.saturating_sub(since) < LEVELS_MS {
             return;
         }
-        state.differs_since = None;
+        door.differs_since = None;
+        let cause = self.cause_until(of.door, mono);
         let mut codes = Vec::new();
         if fire_differs {
             if let Some(door) = self.doors.get_mut(&of.door) {
                 door.fire_is(fire, mono);
+                // As with the input: who comes back after a drill breaks nothing open.
+                door.free_until = if fire { door.free_until } else { cause };
             }
             codes.push(if fire {
                 EventCode::FireAlarm
@@ -255,7 +274,7 @@ impl Site {
             });
         }
         if open_differs && open {
-            codes.extend(self.opened(of.door, None, &mut Vec::new()));
+            codes.extend(self.opened(of.door, None, &mut Ended::default()));
         } else if open_differs {
             codes.extend(self.closed(of.door));
         }
@@ -276,21 +295,25 @@ impl Site {
         correlation: Option<Correlation>,
         physical: EventCode,
         outcome: EventCode,
-        effects: &mut Vec<Effect>,
+        ended: &mut Ended,
     ) -> Vec<EventCode> {
-        match correlation {
-            Some(correlation) if self.releases.get(&correlation) == Some(&door) => {
-                self.releases.remove(&correlation);
-                effects.push(Effect::ReleaseOver(correlation));
-                if outcome == EventCode::AccessTaken {
-                    self.fact(door, Fact::Taken(correlation));
-                } else {
-                    self.fact(door, Fact::NotTaken(correlation));
-                    effects.extend(self.did_not_pass(correlation));
-                }
-                vec![physical, outcome]
+        let entry = correlation
+            .filter(|it| self.releases.get(it).is_some_and(|of| of.door == door))
+            .and_then(|it| Some((it, self.releases.remove(&it)?)));
+        let Some((correlation, entry)) = entry else {
+            return vec![physical];
+        };
+        ended.effects.push(Effect::ReleaseOver(correlation));
+        if outcome == EventCode::AccessTaken {
+            self.fact(door, Fact::Taken(correlation));
+            if let Some(who) = entry.who {
+                let (effect, before) = self.came_in(correlation, who);
+                ended.effects.push(effect);
+                ended.inside = Some(before);
             }
-            _ => vec![physical],
+        } else {
+            self.fact(door, Fact::NotTaken(correlation));
         }
+        vec![physical, outcome]
     }
 }

@@ -32,7 +32,7 @@ use crate::clock::ClockKeeper;
 use crate::env::Env;
 use crate::store::{Device, Draft, Effect, Identity, Loaded};
 
-pub use company::{Inside, People};
+pub use company::{Entry, Inside, People};
 pub use device::DeviceView;
 pub use index::{Index, Opened, Pin, Revocations, SnapshotError, open_snapshot};
 pub use input::InputOutcome;
@@ -69,7 +69,8 @@ pub struct Site {
     index: Arc<Index>,
     revocations: Revocations,
     ratchets: HashMap<PassId, (u32, u16)>,
-    releases: HashMap<Correlation, DoorId>,
+    /// Entries under way.
+    releases: HashMap<Correlation, Entry>,
     inside: People,
     /// Doors that do not decide by credential.
     modes: HashMap<DoorId, Mode>,
@@ -109,11 +110,7 @@ impl Site {
             index: Arc::new(index),
             revocations,
             ratchets: loaded.ratchets,
-            releases: loaded
-                .releases
-                .iter()
-                .map(|release| (release.correlation, release.door))
-                .collect(),
+            releases: loaded.releases,
             inside: loaded.inside,
             modes: loaded.modes,
             devices: HashMap::new(),

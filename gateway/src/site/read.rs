@@ -13,7 +13,7 @@ use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::snapshot::Door;
 use sekisho_domain::wire::{Bytes8, VERSION};
 
-use super::company::Before;
+use super::company::{Before, Entry, right_until};
 use super::device::Seen;
 use super::{Release, Site};
 use crate::store::{Commit, Device, Draft, Effect};
@@ -59,7 +59,7 @@ pub struct Undo {
     n: u64,
     ratchet: Option<Moved>,
     correlation: Option<Correlation>,
-    inside: Option<Before>,
+    pub(super) inside: Option<Before>,
 }
 
 /// A ratchet that was moved.
@@ -185,9 +185,9 @@ impl Site {
             self.put_back(before);
         }
         if let Some(correlation) = undo.correlation
-            && let Some(door) = self.releases.remove(&correlation)
+            && let Some(entry) = self.releases.remove(&correlation)
         {
-            self.fact(door, Fact::NotTaken(correlation));
+            self.fact(entry.door, Fact::NotTaken(correlation));
         }
     }
 
@@ -216,24 +216,26 @@ impl Site {
         let mut undo = Undo::of_message(case.reader.id, case.read.boot, case.read.n);
         let mut effects = vec![answered(case.reader, case.read, &answer)];
         let egress = case.direction == Direction::Out;
-        // Whom no lock could be opened for has used nothing up: a printed pass lets in once, not never.
-        if found.is_some() || egress {
+        // Whom no lock could be opened for has used nothing up: a printed pass lets in once, not never. A code that was shown on
+        // the way out may have been seen.
+        if found.is_some() || (egress && case.presented.shown().is_some()) {
             effects.extend(self.accept(case, &decision, &mut undo));
         }
         if let Some(subject) = subject
-            && let Some((effect, before)) = self.note_passage(case, &facts, &decision, subject)
+            && let Some((effect, before)) = self.went_out(case, &decision, subject)
         {
             effects.push(effect);
             undo.inside = Some(before);
         }
         if found.is_some() && !egress {
-            self.releases.insert(case.correlation, case.reader.door);
-            self.fact(case.reader.door, Fact::Granted(case.correlation));
-            undo.correlation = Some(case.correlation);
-            effects.push(Effect::Released {
-                correlation: case.correlation,
+            let entry = Entry {
                 door: case.reader.door,
-            });
+                who: subject.map(|subject| (subject, right_until(case, &facts))),
+            };
+            self.releases.insert(case.correlation, entry);
+            self.fact(entry.door, Fact::Granted(case.correlation));
+            undo.correlation = Some(case.correlation);
+            effects.push(Effect::Released(case.correlation, entry));
         }
         self.begin(case);
         let unrecorded = vec![Reason::AuditUnavailable as u8];

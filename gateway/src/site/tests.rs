@@ -24,6 +24,7 @@ use sekisho_domain::wire::uplink::{Revocation, RevocationLine, Revoked};
 use sekisho_domain::wire::{Bytes8, VERSION};
 
 use super::*;
+use crate::env::Clock;
 use crate::store::Held;
 use crate::tests::{
     DOOR, GATEWAY, LOCK, OUT_READER, PASS, Phone, READER, SITE, SUBJECT, T0, TestClock, claims,
@@ -62,12 +63,18 @@ impl World {
         };
         let loaded = Loaded {
             snapshot: Some(held),
-            devices: devices(),
             ..Loaded::default()
         };
-        let mut site = Site::new(env(&clock), identity(), loaded).unwrap();
-        site.learn_time(Timestamp(T0));
-        site.matched(Timestamp(T0));
+        Self::of(clock, phone, loaded)
+    }
+
+    /// A site that starts with this, knows the time, and is heard by its devices.
+    fn of(clock: Arc<TestClock>, phone: Phone, loaded: Loaded) -> Self {
+        let devices = devices();
+        let mut site = Site::new(env(&clock), identity(), Loaded { devices, ..loaded }).unwrap();
+        let now = clock.wall();
+        site.learn_time(now);
+        site.matched(now);
         let mut world = Self {
             clock,
             phone,
@@ -135,16 +142,20 @@ impl World {
         self.site.now().wall
     }
 
-    fn input(&mut self, kind: InputKind, correlation: Option<Correlation>) -> Vec<EventCode> {
+    fn input_bytes(&mut self, kind: InputKind, correlation: Option<Correlation>) -> Vec<u8> {
         self.n += 1;
-        let input = Input {
+        cbor::encode(&Input {
             version: VERSION,
             boot: [3; 8].into(),
             n: self.n,
             kind,
             correlation,
-        };
-        match self.site.input(LOCK, &cbor::encode(&input)) {
+        })
+    }
+
+    fn input(&mut self, kind: InputKind, correlation: Option<Correlation>) -> Vec<EventCode> {
+        let input = self.input_bytes(kind, correlation);
+        match self.site.input(LOCK, &input) {
             InputOutcome::Recorded { commit, undo } => {
                 self.site.input_recorded(&undo);
                 commit

@@ -6,6 +6,7 @@ use sekisho_domain::presence::tailgate::{Fact, Suspicion};
 use sekisho_domain::time::{ClockState, Reading};
 use sekisho_domain::wire::alert::Alarm;
 use sekisho_domain::wire::body::{DeviceKind, LockoutBody, Tailgate, TierChanged};
+use sekisho_domain::wire::bus::{LEVEL_FIRE, LEVEL_OPEN};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::telemetry::{Measured, SeatState};
@@ -215,6 +216,15 @@ impl Site {
                 door.open_since = (alarm.alarm != Alarm::Fire)
                     .then_some(mono)
                     .or(door.open_since);
+                let level = match alarm.alarm {
+                    Alarm::Fire => LEVEL_FIRE,
+                    _ => LEVEL_OPEN,
+                };
+                for state in self.devices.values_mut() {
+                    if state.device.kind == DeviceKind::Lock && state.device.door.0 == alarm.place {
+                        state.levels_were(level, mono);
+                    }
+                }
             }
             Alarm::Lockout => {
                 let event = self.event(EventCode::CredentialLockoutEnded);

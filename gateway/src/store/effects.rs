@@ -10,7 +10,7 @@ use sekisho_domain::wire::uplink::{Head, Outcome};
 use sqlx::SqliteConnection;
 
 use super::{alarms, inside, int, telemetry, wishes};
-use crate::site::Inside;
+use crate::site::{Entry, Inside};
 
 /// One durable change.
 #[derive(Clone, Debug)]
@@ -36,12 +36,7 @@ pub enum Effect {
         answer: Option<Vec<u8>>,
     },
     /// An entry was granted; its door has not opened yet.
-    Released {
-        /// Of the decision.
-        correlation: Correlation,
-        /// Which door.
-        door: DoorId,
-    },
+    Released(Correlation, Entry),
     /// The door of a granted entry opened, or locked again.
     ReleaseOver(Correlation),
     /// A snapshot was applied.
@@ -117,7 +112,7 @@ pub enum Effect {
     },
     /// Somebody came in, or may stay longer.
     Inside(SubjectId, Inside),
-    /// Somebody left, or did not come in after all.
+    /// Somebody left: they are inside no more, and no entry under way brings them in.
     Outside(SubjectId),
     /// `device.enrolled` is recorded.
     DeviceRecorded(DeviceId),
@@ -143,18 +138,8 @@ impl Effect {
         match self {
             Self::Ratchet { pass, at_s, n } => ratchet(c, *pass, *at_s, *n, now).await,
             Self::Answered { device, boot, n, answer } => answered(c, *device, boot, *n, answer.as_deref(), now).await,
-            Self::Released { correlation, door } => {
-                sqlx::query("INSERT OR REPLACE INTO release (correlation, door_id, at) VALUES ($1, $2, $3)")
-                    .bind(correlation.text())
-                    .bind(door.text())
-                    .bind(now)
-                    .execute(c)
-                    .await
-                    .map(drop)
-            }
-            Self::ReleaseOver(correlation) => {
-                sqlx::query("DELETE FROM release WHERE correlation = $1").bind(correlation.text()).execute(c).await.map(drop)
-            }
+            Self::Released(correlation, entry) => inside::begin(c, *correlation, *entry, now).await,
+            Self::ReleaseOver(correlation) => inside::over(c, *correlation).await,
             Self::Snapshot { epoch, digest, signed, keyring_serial, keyring, origin } => {
                 snapshot(c, *epoch, digest, signed, now).await?;
                 sqlx::query("UPDATE identity SET keyring = $1, keyring_serial = $2, origin = $3 WHERE id = 'one'")

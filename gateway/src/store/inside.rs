@@ -1,11 +1,13 @@
-//! Who came in and was not seen to leave.
+//! Who came in and was not seen to leave, and the entries that are still under way.
 
-use sekisho_domain::ids::SubjectId;
+use std::collections::HashMap;
+
+use sekisho_domain::ids::{Correlation, SubjectId};
 use sekisho_domain::time::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::{Store, id};
-use crate::site::{Inside, People};
+use crate::site::{Entry, Inside, People};
 
 /// Rows that ended longer ago than this go, ms: a clock may be set back a little.
 const KEPT_MS: i64 = 24 * 3_600_000;
@@ -32,8 +34,12 @@ pub(super) async fn put(
     .map(drop)
 }
 
-/// Somebody left, or did not come in after all.
+/// Somebody left. An entry of theirs that is still under way brings them in no more.
 pub(super) async fn remove(c: &mut SqliteConnection, subject: SubjectId) -> sqlx::Result<()> {
+    sqlx::query("UPDATE release SET subject_id = NULL, until_ms = NULL WHERE subject_id = $1")
+        .bind(subject.text())
+        .execute(&mut *c)
+        .await?;
     sqlx::query("DELETE FROM inside WHERE subject_id = $1")
         .bind(subject.text())
         .execute(c)
@@ -41,7 +47,55 @@ pub(super) async fn remove(c: &mut SqliteConnection, subject: SubjectId) -> sqlx
         .map(drop)
 }
 
+/// An entry was granted.
+pub(super) async fn begin(
+    c: &mut SqliteConnection,
+    correlation: Correlation,
+    entry: Entry,
+    now: i64,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT OR REPLACE INTO release (correlation, door_id, subject_id, until_ms, at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(correlation.text())
+    .bind(entry.door.text())
+    .bind(entry.who.map(|(subject, _)| subject.text()))
+    .bind(entry.who.map(|(_, until)| until.0))
+    .bind(now)
+    .execute(c)
+    .await
+    .map(drop)
+}
+
+/// Its door opened, or locked again.
+pub(super) async fn over(c: &mut SqliteConnection, correlation: Correlation) -> sqlx::Result<()> {
+    sqlx::query("DELETE FROM release WHERE correlation = $1")
+        .bind(correlation.text())
+        .execute(c)
+        .await
+        .map(drop)
+}
+
 impl Store {
+    /// Entries under way.
+    pub(super) async fn releases(&self) -> anyhow::Result<HashMap<Correlation, Entry>> {
+        type Row = (String, String, Option<String>, Option<i64>);
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT correlation, door_id, subject_id, until_ms FROM release")
+                .fetch_all(&self.pool)
+                .await?;
+        rows.into_iter()
+            .map(|(correlation, door, subject, until)| {
+                let who = match subject.zip(until) {
+                    Some((subject, until)) => Some((id(&subject)?, Timestamp(until))),
+                    None => None,
+                };
+                let door = id(&door)?;
+                Ok((id(&correlation)?, Entry { door, who }))
+            })
+            .collect()
+    }
+
     /// Everybody who came in and was not seen to leave.
     pub(super) async fn inside(&self) -> anyhow::Result<People> {
         let rows: Vec<(String, String, i64)> =

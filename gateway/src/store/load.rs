@@ -10,7 +10,7 @@ use sekisho_domain::wire::Bytes8;
 
 use super::tail::{Tail, Unsealed};
 use super::{Device, Store, StoredAlarm, digest, id, uint};
-use crate::site::People;
+use crate::site::{Entry, People};
 
 /// The snapshot in force, as it was signed.
 #[derive(Clone, Debug)]
@@ -36,15 +36,6 @@ pub struct Answered {
     pub answer: Option<Vec<u8>>,
 }
 
-/// An entry that was granted and not yet taken.
-#[derive(Clone, Copy, Debug)]
-pub struct Release {
-    /// Of the decision.
-    pub correlation: Correlation,
-    /// Which door.
-    pub door: DoorId,
-}
-
 /// Everything that decisions need.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
@@ -57,7 +48,7 @@ pub struct Loaded {
     /// Newest answered messages, oldest first.
     pub answered: Vec<Answered>,
     /// Entries under way.
-    pub releases: Vec<Release>,
+    pub releases: HashMap<Correlation, Entry>,
     /// Doors that do not decide by credential.
     pub modes: HashMap<DoorId, Mode>,
     /// Devices that are recorded and not revoked.
@@ -199,21 +190,6 @@ impl Store {
                     boot,
                     n: uint(n),
                     answer,
-                })
-            })
-            .collect()
-    }
-
-    async fn releases(&self) -> anyhow::Result<Vec<Release>> {
-        let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT correlation, door_id FROM release")
-                .fetch_all(&self.pool)
-                .await?;
-        rows.into_iter()
-            .map(|(correlation, door)| {
-                Ok(Release {
-                    correlation: id(&correlation)?,
-                    door: id(&door)?,
                 })
             })
             .collect()

@@ -35,7 +35,7 @@ pub use alarms::StoredAlarm;
 pub use devices::{Device, DeviceChange, NewDevice};
 pub use effects::Effect;
 pub use journal::{Commit, Committed, Draft, Journal, JournalError, Limits, View};
-pub use load::{Answered, Held, Loaded, Release};
+pub use load::{Answered, Held, Loaded};
 pub use outbox::{RecentResult, StoredHead, StoredSeal};
 pub use status::{AlarmLine, Cut, DoorLine, Durable};
 pub use wishes::DoorWish;

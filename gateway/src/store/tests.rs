@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use sekisho_domain::evidence::seal::{Seal, seal_hash};
-use sekisho_domain::ids::{CommandId, Correlation, PassId};
+use sekisho_domain::ids::{CommandId, Correlation, PassId, SubjectId};
 use sekisho_domain::time::{ClockState, Reading, Timestamp};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::uplink::{EvidencePublish, Head, Outcome};
 
 use super::*;
+use crate::site::Entry;
 use crate::tests::{DOOR, LOCK, READER, STREAM, T0, TestClock, identity, seal_key};
 
 pub(super) struct World {
@@ -120,6 +121,15 @@ async fn a_crash_between_commit_and_seal_loses_nothing() {
     let world = World::new().await;
     let store = world.store().await;
     let journal = world.journal(&store, slow()).await;
+    let (host, other) = (SubjectId([6; 16]), SubjectId([7; 16]));
+    let entry = Entry {
+        door: DOOR,
+        who: Some((host, Timestamp(T0 + 5))),
+    };
+    let of_other = Entry {
+        who: Some((other, Timestamp(T0 + 5))),
+        ..entry
+    };
     let effects = vec![
         Effect::Ratchet {
             pass: PassId([9; 16]),
@@ -132,10 +142,9 @@ async fn a_crash_between_commit_and_seal_loses_nothing() {
             n: 4,
             answer: Some(vec![1, 2]),
         },
-        Effect::Released {
-            correlation: Correlation([1; 16]),
-            door: DOOR,
-        },
+        Effect::Released(Correlation([1; 16]), entry),
+        Effect::Released(Correlation([2; 16]), of_other),
+        Effect::Outside(other),
     ];
     journal
         .commit(Commit {
@@ -153,7 +162,10 @@ async fn a_crash_between_commit_and_seal_loses_nothing() {
     let after = Store::open(&copy.path().join("gateway.db")).await.unwrap();
     let loaded = after.load().await.unwrap();
     assert_eq!(loaded.ratchets[&PassId([9; 16])], (7, 1));
-    assert_eq!((loaded.answered.len(), loaded.releases.len()), (1, 1));
+    assert_eq!((loaded.answered.len(), loaded.releases.len()), (1, 2));
+    assert_eq!(loaded.releases[&Correlation([1; 16])], entry);
+    let left = loaded.releases[&Correlation([2; 16])];
+    assert_eq!(left, Entry { who: None, ..entry }, "who left is not");
     let restarted = world.journal(&after, slow()).await;
     assert_eq!(
         (restarted.view().last_seal, restarted.view().last_seq),

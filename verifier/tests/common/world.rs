@@ -12,7 +12,9 @@ use sekisho_domain::evidence::seal::{Seal, seal_hash};
 use sekisho_domain::evidence::trust::TrustPolicy;
 use sekisho_domain::ids::{Correlation, DoorId, GatewayId, SiteId, StreamId, ZoneId};
 use sekisho_domain::time::{ClockState, Reading, Timestamp};
-use sekisho_domain::wire::body::{DecisionBody, GatewayEnrolled, LogCut, LogOpened, PreviousLog};
+use sekisho_domain::wire::body::{
+    DecisionBody, GatewayEnrolled, GatewayRevoked, LogCut, LogOpened, PreviousLog, StreamHead,
+};
 use sekisho_domain::wire::bus::Direction;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
@@ -127,13 +129,14 @@ impl World {
 
     /// A day at a site: people enter, one is refused, everybody closes with [`NONCE`].
     pub(crate) fn busy(site: u8) -> Self {
-        let mut world = Self::opened(site, 2);
+        let mut world = Self::opened(site, 1);
         for round in 0..4 {
             world.gateway_acts(0, round);
-            world.gateway_acts(1, round);
+            world.gateway_acts(0, round);
             let made = world.event(EventCode::BookingMade);
             world.serve(&[made]);
         }
+        world.gateway_acts(0, 3);
         world.cut(NONCE);
         world
     }
@@ -203,6 +206,32 @@ impl World {
             .event(EventCode::AccessDenied)
             .with_body(&refusal(&[Reason::PassReplayed, Reason::Other]));
         self.gateway_seals(gateway, &[granted, denied]);
+    }
+
+    /// The server revokes a gateway whose last stream it has up to `seal_no`. It is silent from then on.
+    pub(crate) fn revoke(&mut self, gateway: usize, seal_no: u64) {
+        let gone = self.gateways.remove(gateway);
+        let (gateway, stream) = (gone.gateway, gone.stream);
+        let last = (seal_no > 0).then_some(StreamHead { stream, seal_no });
+        let body = GatewayRevoked { gateway, last };
+        let event = self.event(EventCode::GatewayRevoked).with_body(&body);
+        self.serve(&[event]);
+    }
+
+    /// Leaf 0 anew, as `edit` changes what it says, in a log of the name of the `part`th of the year.
+    pub(crate) fn reopen(
+        &mut self,
+        part: u32,
+        previous: PreviousLog,
+        edit: impl FnOnce(&mut LogOpened),
+    ) {
+        self.origin = origin("op.example", self.site, 2026, part);
+        let mut opened = self.opening(Some(previous));
+        edit(&mut opened);
+        self.leaves.clear();
+        self.service = Sealer::new(GatewayId::NIL, 0x50, self.site, 2);
+        let event = self.event(EventCode::LogOpened).with_body(&opened);
+        self.serve(&[event]);
     }
 
     /// Another gateway joins.

@@ -12,7 +12,8 @@ use crate::common::cases;
 fn every_named_case_gives_its_problem_and_every_check_has_one() {
     let (mut found, mut names) = (BTreeSet::new(), BTreeSet::new());
     for case in cases::all() {
-        let trust = TrustPolicy::parse(case.trust.as_bytes()).expect(case.name);
+        let trust = TrustPolicy::parse(case.trust.as_bytes())
+            .unwrap_or_else(|why| panic!("{}: {why}", case.name));
         let options = Options {
             nonce: case.nonce,
             strict: true,

@@ -1,8 +1,10 @@
 //! A gateway that was revoked: nobody waits for it, and nothing that it seals afterwards is believed in silence.
 
+use sekisho_domain::crypto::Digest;
 use sekisho_domain::ids::GatewayId;
-use sekisho_domain::wire::body::{GatewayRevoked, StreamHead};
+use sekisho_domain::wire::body::{GatewayRevoked, PreviousLog, StreamEnded, StreamHead};
 use sekisho_domain::wire::code::EventCode;
+use sekisho_domain::wire::uplink::Head;
 use sekisho_verify::{Options, Report, Status, Verdict};
 
 use crate::common::world::{NONCE, Sealer, World};
@@ -14,9 +16,13 @@ const ASKED: Options = Options {
     seed: None,
 };
 
-/// The server revokes a gateway whose last stream it has up to `seal_no`.
-fn revoke(world: &mut World, gateway: usize, seal_no: u64) {
-    let gone = &world.gateways[gateway];
+/// A gateway acted twice and was revoked at `seal_no`; then it does `act`, then its successor closes.
+fn ended(seal_no: u64, act: impl FnOnce(&mut World)) -> Report {
+    let mut world = World::opened(5, 1);
+    for round in 0..2 {
+        world.gateway_acts(0, round);
+    }
+    let gone = &world.gateways[0];
     let body = GatewayRevoked {
         gateway: gone.gateway,
         last: Some(StreamHead {
@@ -26,18 +32,9 @@ fn revoke(world: &mut World, gateway: usize, seal_no: u64) {
     };
     let event = world.event(EventCode::GatewayRevoked).with_body(&body);
     world.serve(&[event]);
-}
-
-/// Two gateways, of which the second acted twice and was revoked at `seal_no`; then `act`, then everybody who is left closes.
-fn ended(seal_no: u64, act: impl FnOnce(&mut World)) -> Report {
-    let mut world = World::opened(5, 2);
-    for round in 0..2 {
-        world.gateway_acts(0, round);
-        world.gateway_acts(1, round);
-    }
-    revoke(&mut world, 1, seal_no);
     act(&mut world);
-    world.gateways.truncate(1);
+    world.gateways.clear();
+    world.enrol(Sealer::new(GatewayId([0x33; 16]), 0x70, world.site, 0x55));
     world.cut(NONCE);
     check(&world.bundle(), &world.trust(), &ASKED)
 }
@@ -48,9 +45,9 @@ fn a_revoked_gateway_owes_no_cut_even_where_the_auditor_asks() {
     assert_found(&report, "V13", "gateway_revoked", Status::Finding);
     assert!(report.up_to.is_some(), "the others did close");
     // Without the event its silence is a failure.
-    let mut world = World::opened(5, 2);
-    world.gateway_acts(1, 0);
-    world.gateways.truncate(1);
+    let mut world = World::opened(5, 1);
+    world.gateway_acts(0, 0);
+    world.gateways.clear();
     world.cut(NONCE);
     let report = check(&world.bundle(), &world.trust(), &ASKED);
     assert_found(&report, "V13", "nonce_absent", Status::Fail);
@@ -58,7 +55,7 @@ fn a_revoked_gateway_owes_no_cut_even_where_the_auditor_asks() {
 
 #[test]
 fn what_it_sealed_before_and_came_in_late_is_no_finding_and_what_came_after_is() {
-    let late = ended(3, |world| world.gateway_acts(1, 2));
+    let late = ended(3, |world| world.gateway_acts(0, 2));
     assert_found(&late, "V13", "gateway_revoked", Status::Finding);
     assert!(
         late.checks
@@ -66,11 +63,11 @@ fn what_it_sealed_before_and_came_in_late_is_no_finding_and_what_came_after_is()
             .all(|check| check.id == "V13" || check.status == Status::Pass),
         "{late:#?}"
     );
-    let after = ended(2, |world| world.gateway_acts(1, 2));
+    let after = ended(2, |world| world.gateway_acts(0, 2));
     assert_found(&after, "V09", "seal_after_revocation", Status::Finding);
     let another_file = ended(2, |world| {
-        world.gateways[1] = Sealer::new(world.gateways[1].gateway, 0x7f, world.site, 0x41);
-        world.gateway_acts(1, 2);
+        world.gateways[0] = Sealer::new(world.gateways[0].gateway, 0x7f, world.site, 0x40);
+        world.gateway_acts(0, 2);
     });
     assert_found(
         &another_file,
@@ -86,14 +83,54 @@ fn seals_that_the_server_had_and_does_not_show_are_named() {
     assert_found(&short, "V13", "revoked_short", Status::Finding);
 }
 
+/// The next year, whose leaf 0 says that a stream ended with `ended` (`None`: not at all), or, older, says nothing; its gateway
+/// seals nothing in it and is revoked at `seal_no`.
+fn next_year(ended: Option<u64>, says: bool, seal_no: u64) -> Report {
+    let mut world = World::opened(5, 1);
+    let gateway = &world.gateways[0];
+    let end = ended.map(|seal_no| StreamEnded {
+        gateway: gateway.gateway,
+        stream: gateway.stream,
+        seal_no,
+        seq: 199,
+        hash: Digest([1; 32]),
+    });
+    let previous = PreviousLog {
+        origin: "op.example/before/fy2025".to_owned(),
+        head: Head {
+            size: 9,
+            root: Digest([9; 32]),
+        },
+    };
+    world.reopen(1, previous, |opened| {
+        opened.ends = says.then(|| end.into_iter().collect());
+    });
+    world.revoke(0, seal_no);
+    world.cut(NONCE);
+    check(&world.bundle(), &world.trust(), &ASKED)
+}
+
+#[test]
+fn seals_that_are_in_neither_log_are_named() {
+    for (ended, says, seal_no, problem) in [
+        (Some(39), true, 39, "gateway_revoked"),
+        (Some(39), true, 40, "revoked_short"),
+        (None, true, 1, "revoked_short"),
+        // An older leaf 0: nobody can tell.
+        (None, false, 40, "gateway_revoked"),
+    ] {
+        let report = next_year(ended, says, seal_no);
+        assert_found(&report, "V13", problem, Status::Finding);
+    }
+}
+
 #[test]
 fn its_successor_is_another_gateway_and_closes_like_any_other() {
     let mut world = World::opened(5, 1);
     world.gateway_acts(0, 0);
-    revoke(&mut world, 0, 1);
+    world.revoke(0, 1);
     world.enrol(Sealer::new(GatewayId([0x33; 16]), 0x70, world.site, 0x55));
-    world.gateway_acts(1, 0);
-    world.gateways.remove(0);
+    world.gateway_acts(0, 0);
     world.cut(NONCE);
     let report = check(&world.bundle(), &world.trust(), &ASKED);
     assert_found(&report, "V13", "gateway_revoked", Status::Finding);
@@ -113,9 +150,9 @@ fn who_never_enrolled_has_no_end_and_a_gateway_revokes_nobody() {
     let report = check(&world.bundle(), &world.trust(), &ASKED);
     assert_eq!(report.verdict, Verdict::Pass, "{report:#?}");
 
-    let mut world = World::opened(5, 2);
+    let mut world = World::opened(5, 1);
     let body = GatewayRevoked {
-        gateway: world.gateways[1].gateway,
+        gateway: world.gateways[0].gateway,
         last: None,
     };
     let event = world.event(EventCode::GatewayRevoked).with_body(&body);

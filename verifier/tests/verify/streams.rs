@@ -18,7 +18,7 @@ const BEFORE: &str = "op.example/before/fy2025";
 /// A log that continues another in which each gateway's stream ended with seal 39, event 199. `edit` changes what leaf 0
 /// says; then `act`, then everybody closes.
 fn continued(edit: impl FnOnce(&mut LogOpened), act: impl FnOnce(&mut World)) -> Report {
-    let mut world = World::opened(5, 2);
+    let mut world = World::opened(5, 1);
     let mut opened = world.opening(Some(PreviousLog {
         origin: BEFORE.to_owned(),
         head: Head {

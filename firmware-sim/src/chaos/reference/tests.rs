@@ -31,6 +31,7 @@ fn shown(code: Code, at_ms: i64) -> Shown {
         answered_ms: at_ms + 20,
         known_upto_ms: 5_000,
         unknown_from_ms: at_ms + 20,
+        owed_upto_ms: i64::MIN,
         list: None,
         cut_since_ms: None,
         edge_ms: 1_500,
@@ -41,6 +42,7 @@ fn shown(code: Code, at_ms: i64) -> Shown {
         lock_unheard: false,
         lock_deaf: false,
         silent: false,
+        answer_owed: false,
     }
 }
 
@@ -264,4 +266,27 @@ fn trouble_excuses_only_what_it_causes() {
         assert!(difference(Some(&pass()), &troubled, &[other], false).is_some());
     }
     assert!(difference(None, &calm, &[], true).is_some());
+}
+
+#[test]
+fn what_is_owed_counts_whatever_the_gateway_says_it_holds() {
+    let revoked = Pass {
+        revoked: Change {
+            asked_ms: Some(19_000),
+            done_ms: Some(20_000),
+        },
+        ..pass()
+    };
+    let at = |owed_upto_ms| Shown {
+        owed_upto_ms,
+        // By its own word it holds a picture and a list of before.
+        unknown_from_ms: 18_000,
+        list: Some(List {
+            has_ms: 1_000,
+            lacks_ms: 18_000,
+        }),
+        ..shown(Code::Reference, 35_000)
+    };
+    must(&revoked, &at(19_999), &[]);
+    must(&revoked, &at(20_000), &["credential_revoked"]);
 }

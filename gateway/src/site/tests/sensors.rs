@@ -11,6 +11,7 @@ use crate::store::{Effect, StoredAlarm};
 use crate::tests::device;
 
 const COUNTER: DeviceId = DeviceId([0x41; 16]);
+const OTHER_LOCK: DeviceId = DeviceId([0x40; 16]);
 const SEAT: DeviceId = DeviceId([0x42; 16]);
 
 impl World {
@@ -62,6 +63,10 @@ impl World {
     /// A beat of the lock that says what stands at its inputs.
     fn levels(&mut self, levels: u8) {
         self.clock.pass_ms(1_000);
+        self.levels_of(LOCK, levels);
+    }
+
+    fn levels_of(&mut self, lock: DeviceId, levels: u8) {
         self.n += 1;
         let beat = DeviceBeat {
             version: VERSION,
@@ -70,7 +75,7 @@ impl World {
             beat: [4; 8].into(),
             levels: Some(levels),
         };
-        self.site.device_beat(LOCK, &cbor::encode(&beat)).unwrap();
+        self.site.device_beat(lock, &cbor::encode(&beat)).unwrap();
     }
 
     /// Somebody is let in and the counter sees `heads` pass.
@@ -246,6 +251,83 @@ fn a_lost_end_of_fire_is_caught_up_and_silences_no_break_in() {
         world.levels(LEVEL_OPEN);
     }
     assert!(world.told().contains(&EventCode::DoorForcedOpen));
+}
+
+#[test]
+fn a_lock_without_a_fire_input_ends_no_fire_that_another_lock_of_the_door_hears() {
+    let mut world = World::new();
+    world.site.admit(device(OTHER_LOCK, DeviceKind::Lock, None));
+    world.clock.pass_ms(60_000);
+    world.input(InputKind::FireOn, None);
+    world.input(InputKind::DoorOpened, None);
+    for _ in 0..10 {
+        world.levels(LEVEL_FIRE | LEVEL_OPEN);
+        world.levels_of(OTHER_LOCK, 0);
+        let told = world.told();
+        assert!(
+            !told.contains(&EventCode::FireCleared) && !told.contains(&EventCode::DoorClosed),
+            "{told:?}"
+        );
+    }
+    // The one that hears it says that it is over.
+    for _ in 0..5 {
+        world.levels(LEVEL_OPEN);
+        world.levels_of(OTHER_LOCK, 0);
+    }
+    let told = world.told();
+    assert!(told.contains(&EventCode::FireCleared) && !told.contains(&EventCode::DoorClosed));
+}
+
+#[test]
+fn who_comes_back_after_a_drill_whose_end_got_lost_breaks_nothing_open() {
+    let mut world = World::new();
+    world.clock.pass_ms(60_000);
+    world.input(InputKind::FireOn, None);
+    for _ in 0..5 {
+        world.levels(0);
+    }
+    assert!(world.told().contains(&EventCode::FireCleared));
+    assert_eq!(
+        world.input(InputKind::DoorOpened, None),
+        [EventCode::DoorOpened]
+    );
+}
+
+#[test]
+fn a_fire_of_the_last_run_lasts_until_the_lock_that_hears_it_says_otherwise() {
+    let (clock, phone) = (TestClock::new(), Phone::new());
+    let fire = StoredAlarm {
+        alarm: Alarm::Fire,
+        place: DOOR.0,
+        seq: 1,
+        event: Vec::new(),
+        active: true,
+    };
+    let mut locks = devices();
+    locks.push(device(OTHER_LOCK, DeviceKind::Lock, None));
+    let loaded = Loaded {
+        devices: locks,
+        alarms: vec![fire],
+        ..Loaded::default()
+    };
+    let site = Site::new(env(&clock), identity(), loaded).unwrap();
+    let mut world = World {
+        clock,
+        phone,
+        site,
+        quote: [0; 8].into(),
+        n: 0,
+    };
+    for _ in 0..10 {
+        world.clock.pass_ms(1_000);
+        world.levels_of(OTHER_LOCK, 0);
+    }
+    assert!(!world.told().contains(&EventCode::FireCleared));
+    for _ in 0..5 {
+        world.levels(0);
+        world.levels_of(OTHER_LOCK, 0);
+    }
+    assert!(world.told().contains(&EventCode::FireCleared));
 }
 
 #[test]

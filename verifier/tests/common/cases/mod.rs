@@ -112,7 +112,7 @@ impl Cases {
         edit: impl FnOnce(&mut LogOpened),
         act: impl FnOnce(&mut World),
     ) {
-        let mut world = World::opened(5, 2);
+        let mut world = World::opened(5, 1);
         let mut opened = world.opening(Some(before()));
         for gateway in &mut world.gateways {
             (gateway.next_no, gateway.next_seq) = (40, 200);
@@ -156,7 +156,12 @@ fn honest(cases: &mut Cases) {
     (0..600).for_each(|_| large.gateway_seals(0, &[]));
     large.cut(NONCE);
     cases.world("three tiles", "", &large);
-    cases.acted("another gateway", "", |world| {
+    let mut later = World::opened(5, 0);
+    later.enrol(Sealer::new(GatewayId([0x33; 16]), 0x70, later.site, 0x71));
+    later.gateway_acts(0, 1);
+    later.cut(NONCE);
+    cases.world("a gateway that came later", "", &later);
+    cases.acted("another gateway", "two_gateways", |world| {
         world.enrol(Sealer::new(GatewayId([0x33; 16]), 0x70, world.site, 0x71));
         world.gateway_acts(1, 1);
     });
@@ -196,13 +201,13 @@ fn zipped(cases: &mut Cases) {
 
 fn packed(cases: &mut Cases) {
     cases.files("no README", "missing", |files| {
-        drop(files.remove("README.en.txt"))
+        drop(files.remove("README.en.txt"));
     });
     cases.files("no manifest", "manifest_bad", |files| {
-        drop(files.remove("manifest.json"))
+        drop(files.remove("manifest.json"));
     });
     cases.files("another README", "digest_differs", |files| {
-        files.get_mut("README.en.txt").unwrap()[9] ^= 1
+        files.get_mut("README.en.txt").unwrap()[9] ^= 1;
     });
     for (name, path, problem) in [
         ("a note", "notes.txt", "unknown_file"),
@@ -214,7 +219,7 @@ fn packed(cases: &mut Cases) {
         ("a group of zeros", "site/tile/0/x000/000", "unknown_file"),
     ] {
         cases.files(name, problem, |files| {
-            drop(files.insert(path.into(), b"x".to_vec()))
+            drop(files.insert(path.into(), b"x".to_vec()));
         });
     }
     cases.files("a long README", "file_too_long", |files| {
@@ -229,31 +234,31 @@ fn packed(cases: &mut Cases) {
         files.insert("manifest.json".into(), text.into_bytes());
     });
     cases.files("another spelling", "manifest_bad", |files| {
-        files.get_mut("manifest.json").unwrap().push(b'\n')
+        files.get_mut("manifest.json").unwrap().push(b'\n');
     });
     cases.files("another size", "manifest_disagrees", |files| {
-        edit_manifest(files, |it| it.to += 1)
+        edit_manifest(files, |it| it.to += 1);
     });
     cases.files("another start", "manifest_disagrees", |files| {
-        edit_manifest(files, |it| it.from = 3)
+        edit_manifest(files, |it| it.from = 3);
     });
     cases.files("another origin", "manifest_disagrees", |files| {
-        edit_manifest(files, |it| it.origin += "x")
+        edit_manifest(files, |it| it.origin += "x");
     });
     cases.files("another site", "other_site", |files| {
-        edit_manifest(files, |it| it.site.0[0] ^= 1)
+        edit_manifest(files, |it| it.site.0[0] ^= 1);
     });
     cases.files("another nonce", "cut_missing", |files| {
         edit_manifest(files, |it| it.nonce = Some("00".repeat(16)));
     });
     cases.files("no nonce", "", |files| {
-        edit_manifest(files, |it| it.nonce = None)
+        edit_manifest(files, |it| it.nonce = None);
     });
 }
 
 fn noted(cases: &mut Cases) {
     cases.files("no head", "head_missing", |files| {
-        drop(files.remove("site/checkpoint.end"))
+        drop(files.remove("site/checkpoint.end"));
     });
     let mut note = |name, problem, edit: fn(&str) -> String| {
         cases.relisted(name, problem, |files| {
@@ -312,27 +317,29 @@ fn noted(cases: &mut Cases) {
     }
 }
 
+type Edit = fn(&mut Vec<Vec<u8>>);
+
 fn trees(cases: &mut Cases) {
     const ENTRIES: &str = "site/tile/entries/000.p/16";
     const TILE: &str = "site/tile/0/000.p/16";
     cases.relisted("a byte of a record", "tile_differs", |files| {
-        *files.get_mut(ENTRIES).unwrap().last_mut().unwrap() ^= 1
+        *files.get_mut(ENTRIES).unwrap().last_mut().unwrap() ^= 1;
     });
     cases.relisted("a byte of a tile", "tile_differs", |files| {
-        files.get_mut(TILE).unwrap()[5] ^= 1
+        files.get_mut(TILE).unwrap()[5] ^= 1;
     });
     cases.relisted("no tile", "tile_missing", |files| drop(files.remove(TILE)));
     cases.relisted("a length", "entries_malformed", |files| {
-        files.get_mut(ENTRIES).unwrap()[1] ^= 1
+        files.get_mut(ENTRIES).unwrap()[1] ^= 1;
     });
     cases.relisted("no entries", "incomplete", |files| {
-        drop(files.remove(ENTRIES))
+        drop(files.remove(ENTRIES));
     });
     cases.relisted("another width", "incomplete", |files| {
         let bytes = files.remove(ENTRIES).unwrap();
         files.insert("site/tile/entries/000.p/15".into(), bytes);
     });
-    let rows: [(&str, fn(&mut Vec<Vec<u8>>)); 2] = [
+    let rows: [(&str, Edit); 2] = [
         ("rows swapped", |rows| rows.swap(3, 4)),
         ("a row edited", |rows| rows[4][60] ^= 1),
     ];

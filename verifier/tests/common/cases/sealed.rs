@@ -25,7 +25,7 @@ pub(super) fn add(cases: &mut Cases) {
 
 fn opened(cases: &mut Cases) {
     cases.resigned("without its opening", "not_opened", |rows| {
-        drop(rows.remove(0))
+        drop(rows.remove(0));
     });
     cases.acted("opened twice", "opened_twice", |world| {
         let opened = world.opening(None);
@@ -45,29 +45,53 @@ fn opened(cases: &mut Cases) {
     later.gateway_acts(0, 1);
     later.cut(NONCE);
     cases.world("a later period", "", &later);
-    let mut rewritten = World::opened(5, 2);
+    let mut rewritten = World::opened(5, 1);
     (0..20).for_each(|_| rewritten.serve(&[]));
     rewritten.cut(NONCE);
     (rewritten.start, rewritten.start_size) = (later.start, later.start_size);
     cases.world("a rewritten past", "start_differs", &rewritten);
 
-    let mut restored = World::continuing(5, 1, Some(before()));
-    let mut opened = restored.opening(Some(before()));
-    opened.seen = Some(before().head);
-    restored.leaves.clear();
-    restored.service = Sealer::new(restored.service.gateway, 0x50, restored.site, 2);
-    let event = restored.event(EventCode::LogOpened).with_body(&opened);
-    restored.serve(&[event]);
-    restored.cut(NONCE);
-    cases.world("a restored log", "restored", &restored);
+    for (name, problem, seen) in [
+        ("a restored log", "restored", Some(before().head)),
+        ("a replacement that says nothing", "replaced_unsaid", None),
+    ] {
+        let mut world = World::continuing(5, 1, Some(before()));
+        world.origin += ".2";
+        let mut opened = world.opening(Some(before()));
+        opened.seen = seen;
+        world.leaves.clear();
+        world.service = Sealer::new(world.service.gateway, 0x50, world.site, 2);
+        let event = world.event(EventCode::LogOpened).with_body(&opened);
+        world.serve(&[event]);
+        world.cut(NONCE);
+        cases.world(name, problem, &world);
+    }
+    cases.world(
+        "two gateways from the start",
+        "two_gateways",
+        &World::opened(5, 2),
+    );
+    for (name, problem, revoked) in [
+        ("restored, one of two revoked", "restored", true),
+        ("restored, with two gateways", "two_gateways", false),
+    ] {
+        let mut world = World::opened(5, 2);
+        world.reopen(2, before(), |opened| opened.seen = Some(before().head));
+        world.gateway_acts(0, 0);
+        if revoked {
+            world.revoke(0, 1);
+        }
+        world.cut(NONCE);
+        cases.world(name, problem, &world);
+    }
 }
 
 fn spelled(cases: &mut Cases) {
     cases.acted("no seal", "seal_malformed", |world| {
-        world.leaves.push(b"not a seal".to_vec())
+        world.leaves.push(b"not a seal".to_vec());
     });
     cases.acted("deep", "seal_malformed", |world| {
-        world.leaves.push([0x81].repeat(40_000))
+        world.leaves.push([0x81].repeat(40_000));
     });
     cases.acted("a seal of another version", "seal_version", |world| {
         let mut seal = world.gateways[0].draft(&[]);
@@ -102,7 +126,7 @@ fn spelled(cases: &mut Cases) {
 
 fn sealed(cases: &mut Cases) {
     cases.resigned("a signature", "seal_signature", |rows| {
-        *rows.last_mut().unwrap().last_mut().unwrap() ^= 1
+        *rows.last_mut().unwrap().last_mut().unwrap() ^= 1;
     });
     cases.acted("another key", "seal_key", |world| {
         world.gateways[0].key = signing(0x99);
@@ -145,7 +169,7 @@ fn sealed(cases: &mut Cases) {
         });
     }
     cases.acted("a new service key", "seal_key", |world| {
-        world.service.key = signing(0x98)
+        world.service.key = signing(0x98);
     });
     let twice = |opened: &mut LogOpened| {
         let mut further = opened.gateways[0].clone();
@@ -158,7 +182,7 @@ fn sealed(cases: &mut Cases) {
 fn numbered(cases: &mut Cases) {
     cases.resigned("a row dropped", "seal_gap", |rows| drop(rows.remove(4)));
     cases.resigned("a row doubled", "seal_gap", |rows| {
-        rows.insert(4, rows[4].clone())
+        rows.insert(4, rows[4].clone());
     });
     cases.resigned("a row moved", "stream_start", |rows| rows.swap(1, 4));
     cases.acted("a number skipped", "seal_gap", |world| {
@@ -185,9 +209,10 @@ fn numbered(cases: &mut Cases) {
 
 fn ended(cases: &mut Cases) {
     cases.resigned("the end cut off", "cut_missing", |rows| {
-        rows.truncate(rows.len() - 1)
+        rows.truncate(rows.len() - 1);
     });
-    let mut world = World::busy(5);
+    let mut world = World::opened(5, 0);
+    world.cut(NONCE);
     world.enrol(Sealer::new(GatewayId([0x33; 16]), 0x70, world.site, 0x71));
     cases.world("a gateway without a cut", "cut_missing", &world);
     cases.asked("a gateway without an answer", "nonce_absent", &world);
@@ -242,20 +267,18 @@ fn revoked(cases: &mut Cases) {
         ),
         ("revoked, and short", "revoked_short", 4, false),
     ] {
-        let mut world = World::opened(5, 2);
-        for round in 0..2 {
-            world.gateway_acts(0, round);
-            world.gateway_acts(1, round);
-        }
-        let (gateway, stream) = (world.gateways[1].gateway, world.gateways[1].stream);
+        let mut world = World::opened(5, 1);
+        world.gateway_acts(0, 0);
+        world.gateway_acts(0, 1);
+        let (gateway, stream) = (world.gateways[0].gateway, world.gateways[0].stream);
         let last = Some(StreamHead { stream, seal_no });
         let body = GatewayRevoked { gateway, last };
         let event = world.event(EventCode::GatewayRevoked).with_body(&body);
         world.serve(&[event]);
         if late {
-            world.gateway_acts(1, 2);
+            world.gateway_acts(0, 2);
         }
-        world.gateways.truncate(1);
+        world.gateways.clear();
         world.cut(NONCE);
         cases.asked(name, problem, &world);
     }
@@ -293,6 +316,19 @@ fn turned(cases: &mut Cases) {
         |world| {
             world.gateways[0] = Sealer::new(world.gateways[0].gateway, 0x90, world.site, 0x40);
         },
+    );
+    for (name, problem, seal_no) in [
+        ("revoked where it ended before", "gateway_revoked", 39),
+        ("revoked, and short before", "revoked_short", 40),
+    ] {
+        let revoke = |world: &mut World| world.revoke(0, seal_no);
+        cases.continued(name, problem, |_| (), revoke);
+    }
+    cases.continued(
+        "revoked, and nowhere",
+        "revoked_short",
+        |opened| opened.ends = Some(Vec::new()),
+        |world| world.revoke(0, 1),
     );
     let key = signing(44);
     for (name, problem, size, known) in [
