@@ -33,7 +33,12 @@ use tokio_util::sync::CancellationToken;
 use crate::evidence_flows::{Sent, current};
 
 /// Answers orders as a gateway does, until `stop`.
-async fn answer(app: Arc<App>, mut sealer: Sealer, mut sent: Sent, stop: CancellationToken) {
+pub(crate) async fn answer(
+    app: Arc<App>,
+    mut sealer: Sealer,
+    mut sent: Sent,
+    stop: CancellationToken,
+) -> (Sealer, Sent) {
     let key = app.key(Purpose::Command).unwrap().verifying();
     while !stop.is_cancelled() {
         for down in sent
@@ -67,6 +72,7 @@ async fn answer(app: Arc<App>, mut sealer: Sealer, mut sent: Sent, stop: Cancell
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+    (sealer, sent)
 }
 
 struct Site {
@@ -95,7 +101,7 @@ async fn site(test: TestApp, seals: u64) -> Site {
     }
 }
 
-fn verdict(report: &Report, nonce: Option<[u8; 16]>) -> sekisho_verify::Report {
+pub(crate) fn verdict(report: &Report, nonce: Option<[u8; 16]>) -> sekisho_verify::Report {
     let trust = TrustPolicy::parse(&std::fs::read(&report.policy).unwrap()).unwrap();
     verify(
         File::open(&report.bundle).unwrap(),
@@ -123,8 +129,8 @@ async fn an_export_with_a_gateway_that_answers_passes() {
         let jobs = [
             tokio::spawn(gateways::run(Arc::clone(app), stop.clone())),
             tokio::spawn(sequencer::run(Arc::clone(app), stop.clone())),
-            tokio::spawn(answer(Arc::clone(app), sealer, Sent::of(app), stop.clone())),
         ];
+        let box_ = tokio::spawn(answer(Arc::clone(app), sealer, Sent::of(app), stop.clone()));
         let nonce = [0x5a; 16];
         let report = ok!(export_bundle(
             app,
@@ -137,6 +143,7 @@ async fn an_export_with_a_gateway_that_answers_passes() {
         for job in jobs {
             job.await.unwrap();
         }
+        box_.await.unwrap();
         assert_eq!(report.findings, Vec::<String>::new());
         assert!(report.leaves > 300);
         let verified = verdict(&report, Some(nonce));
@@ -241,7 +248,13 @@ async fn a_site_is_exported_once_at_a_time() {
     for test in TestApp::on_both().await {
         let world = World::on(&test.app).await;
         let (app, actor, site) = (&test.app, Actor::system(), world.site.id);
-        ok!(start_export(app, &actor, site, None));
+        // Whoever asks at the same moment.
+        let (a, b, c) = tokio::join!(
+            start_export(app, &actor, site, None),
+            start_export(app, &actor, site, None),
+            start_export(app, &actor, site, None)
+        );
+        assert_eq!([a, b, c].iter().filter(|it| it.is_ok()).count(), 1);
         assert_eq!(
             refused(start_export(app, &actor, site, None).await),
             Code::TooManyRequests

@@ -246,7 +246,7 @@ async fn a_grant_after_the_revocation_is_noticed_and_presence_follows_the_door()
 }
 
 /// The body of a plain grant.
-fn decision() -> cbor::Raw {
+pub(crate) fn decision() -> cbor::Raw {
     use sekisho_domain::access::{Check, Facts, Issuer, Mode, Request};
     use sekisho_domain::wire::body::DecisionBody;
     use sekisho_domain::wire::bus::Direction;
@@ -272,6 +272,7 @@ fn decision() -> cbor::Raw {
             replayed: false,
             grants: Vec::new(),
             audit_available: true,
+            escort: None,
         },
         reasons: Vec::new(),
         unlock_ms: Some(3000),

@@ -8,19 +8,19 @@ use sekisho_domain::refusal::Code;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
 use sekisho_domain::wire::uplink::Revoked;
-use sekisho_server::flows::Actor;
 use sekisho_server::flows::book_seat::{BookSeat, book_seat};
 use sekisho_server::flows::cancel_booking::cancel_booking;
 use sekisho_server::flows::create_door::{CreateDoor, create_door};
 use sekisho_server::flows::create_seat::{CreateSeat, create_seat};
 use sekisho_server::flows::create_site::{CreateSite, create_site};
 use sekisho_server::flows::create_zone::{CreateZone, create_zone};
-use sekisho_server::flows::issue_pass::{IssuePass, PassKind, issue_pass};
+use sekisho_server::flows::issue_pass::{IssuePass, PASSES_MAX, PassKind, issue_pass};
 use sekisho_server::flows::register_holder_key::{
     RegisterHolderKey, issue_nonce, message, register_holder_key,
 };
 use sekisho_server::flows::revoke_pass::revoke_pass;
 use sekisho_server::flows::suspend_person::suspend_person;
+use sekisho_server::flows::{Actor, FlowError};
 use sekisho_server::store::passes;
 use sekisho_server::store::seats::SeatKind;
 use sekisho_tests::app::{HOUR, START, TestApp};
@@ -197,6 +197,7 @@ async fn a_printed_pass_needs_a_door_that_takes_it() {
             zone: zone.id,
             name: "B-1".to_owned(),
             kind: SeatKind::Booth,
+            place: None,
         };
         let seat = create_seat(app, &system, seat).await.unwrap();
         let want = BookSeat {
@@ -357,5 +358,33 @@ async fn a_suspended_person_is_out_everywhere() {
             ),
             Code::PersonSuspended
         );
+    }
+}
+
+#[tokio::test]
+async fn a_booking_has_so_many_passes_and_no_more() {
+    for test in TestApp::on_both().await {
+        let world = World::on(&test.app).await;
+        let booking = world.book(&test.app, 0, 1, 4).await.unwrap();
+        let print = async || {
+            let want = IssuePass {
+                booking: booking.id,
+                kind: PassKind::Static,
+            };
+            issue_pass(&test.app, &Actor::system(), want).await
+        };
+        for _ in 0..PASSES_MAX {
+            print().await.unwrap();
+        }
+        let ended = revoked(&test, &world).await.len();
+        assert_eq!(ended, PASSES_MAX - 1);
+        let one_more = print().await;
+        let Err(FlowError::Refused(refusal)) = one_more else {
+            panic!("{one_more:?}")
+        };
+        assert_eq!(refusal.code, Code::TooManyPasses);
+        assert!(refusal.lifts_at.is_some());
+        let after = revoked(&test, &world).await.len();
+        assert_eq!(after, ended, "the last one still opens");
     }
 }

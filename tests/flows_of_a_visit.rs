@@ -51,12 +51,12 @@ pub(crate) async fn invited(test: &TestApp, world: &World) -> Invited {
     ok!(invite_visitor(&test.app, &host(world), want))
 }
 
-async fn now(test: &TestApp, visit: &Visit) -> Visit {
+pub(crate) async fn now(test: &TestApp, visit: &Visit) -> Visit {
     let mut tx = ok!(test.app.db.read());
     ok!(visits::get(&mut tx, Scope::System, visit.id)).unwrap()
 }
 
-async fn pass_state(test: &TestApp, visit: &Visit) -> PassState {
+pub(crate) async fn pass_state(test: &TestApp, visit: &Visit) -> PassState {
     let mut tx = ok!(test.app.db.read());
     ok!(visits::pass_of(&mut tx, Scope::System, visit.id))
         .unwrap()
@@ -297,7 +297,7 @@ async fn a_lost_print_is_replaced_and_the_desk_ends_the_pass_of_who_left() {
         let it = invited(&test, &world).await;
         let first = it.pass.unwrap().id;
         let second = ok!(issue_visit_pass(&test.app, &host(&world), it.visit.id));
-        assert_ne!(first, second.id);
+        assert_ne!(first, second.pass.id);
         assert_eq!(revoked(&test, &world).await, [Revoked::Pass(first)]);
         let other = acting(&world.boss, Role::Member);
         assert_eq!(

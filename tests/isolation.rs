@@ -59,7 +59,7 @@ async fn send(test: &TestApp, sealer: &mut Sealer) -> bool {
         channel: Channel::Evidence,
     };
     let seal = sealer.seal(&[event(EventCode::DoorOpened, START)]);
-    persist(&test.app, &topic.to_string(), &publish(&seal, &[])).await
+    persist(&test.app, &topic.to_string(), &publish(&seal, &[]), false).await
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 
 use sekisho_domain::authority::Role;
 use sekisho_domain::cbor;
-use sekisho_domain::crypto::SigningKey;
+use sekisho_domain::crypto::{Digest, SigningKey};
 use sekisho_domain::ids::{DeviceId, DoorId, StreamId};
 use sekisho_domain::refusal::Code;
 use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::alert::Alert;
+use sekisho_domain::wire::body::{DeviceEnrolled, DeviceKind};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::signed::seal_for;
@@ -16,6 +17,7 @@ use sekisho_domain::wire::topic::{Channel, Uplink};
 use sekisho_domain::wire::uplink::Receipt;
 use sekisho_server::app::App;
 use sekisho_server::flows::acknowledge_alarm::acknowledge_alarm;
+use sekisho_server::flows::apply_birth::{Applied, apply_birth};
 use sekisho_server::flows::check_streams::check_streams;
 use sekisho_server::flows::record_alert::{Alerted, record_alert};
 use sekisho_server::flows::record_seal::{Recorded, record_seal};
@@ -24,7 +26,7 @@ use sekisho_server::ingest::mqtt::persist;
 use sekisho_server::on;
 use sekisho_server::store::alarms::Alarm;
 use sekisho_server::store::gaps::StreamSum;
-use sekisho_server::store::{Scope, alarms, events, gaps};
+use sekisho_server::store::{Scope, alarms, devices, events, gaps};
 use sekisho_tests::app::{START, TestApp};
 use sekisho_tests::ok;
 use sekisho_tests::sealer::{Sealer, event, publish};
@@ -32,16 +34,16 @@ use sekisho_tests::world::{World, acting, refused};
 
 use crate::evidence_flows::Sent;
 
-const DOOR: DoorId = DoorId([3; 16]);
+pub(crate) const DOOR: DoorId = DoorId([3; 16]);
 
-fn at_door(code: EventCode, ms: i64) -> Event {
+pub(crate) fn at_door(code: EventCode, ms: i64) -> Event {
     let mut event = event(code, START.plus_ms(ms));
     event.door = Some(DOOR);
     event.device = Some(DeviceId([4; 16]));
     event
 }
 
-fn alert(sealer: &Sealer, seq: u64, event: &Event) -> Vec<u8> {
+pub(crate) fn alert(sealer: &Sealer, seq: u64, event: &Event) -> Vec<u8> {
     let alert = Alert {
         version: 1,
         stream: sealer.stream,
@@ -52,7 +54,31 @@ fn alert(sealer: &Sealer, seq: u64, event: &Event) -> Vec<u8> {
     seal_for(&sealer.key, sealer.gateway, Channel::Alert, &alert)
 }
 
-async fn listed(app: &App, sealer: &Sealer) -> Vec<Alarm> {
+/// Says who it is, and that its device 4 is one.
+pub(crate) async fn begin(app: &App, sealer: &mut Sealer) {
+    let birth = sealer.birth(None, 0);
+    assert_eq!(ok!(apply_birth(app, sealer.gateway, &birth)), Applied::Born);
+    let device = DeviceEnrolled {
+        device: DeviceId([4; 16]),
+        kind: DeviceKind::Reader,
+        door: DOOR,
+        direction: None,
+        certificate: Digest::ZERO,
+        seat: None,
+        zone: None,
+    };
+    let mut tx = ok!(app.db.write());
+    ok!(devices::enrol(
+        &mut tx,
+        sealer.site,
+        sealer.gateway,
+        &device,
+        START
+    ));
+    tx.commit().await.unwrap();
+}
+
+pub(crate) async fn listed(app: &App, sealer: &Sealer) -> Vec<Alarm> {
     let mut tx = ok!(app.db.read());
     ok!(alarms::list(&mut tx, Scope::System, sealer.site, false, 99))
 }
@@ -64,6 +90,7 @@ async fn an_alert_is_seen_before_its_record_and_never_instead_of_it() {
         let world = World::on(app).await;
         let mut sealer = Sealer::enrol(app, world.site.id).await;
         let id = sealer.gateway;
+        begin(app, &mut sealer).await;
         let forced = at_door(EventCode::DoorForcedOpen, 1);
         let copy = alert(&sealer, 1, &forced);
         let changed = Alerted::Changed(world.site.id);
@@ -181,7 +208,7 @@ async fn an_alert_is_seen_before_its_record_and_never_instead_of_it() {
     }
 }
 
-fn batch(sealer: &Sealer, (first, last): (u64, u64), shed: &[(u64, u64)]) -> Telemetry {
+pub(crate) fn batch(sealer: &Sealer, (first, last): (u64, u64), shed: &[(u64, u64)]) -> Telemetry {
     let gone = |seq: u64| shed.iter().any(|(a, b)| (*a..=*b).contains(&seq));
     let items = (first..=last).filter(|seq| !gone(*seq)).map(|seq| Item {
         seq,
@@ -209,7 +236,7 @@ fn batch(sealer: &Sealer, (first, last): (u64, u64), shed: &[(u64, u64)]) -> Tel
     }
 }
 
-async fn sums(app: &App, world: &World) -> Vec<StreamSum> {
+pub(crate) async fn sums(app: &App, world: &World) -> Vec<StreamSum> {
     let mut tx = ok!(app.db.read());
     ok!(gaps::of_site(&mut tx, Scope::System, world.site.id))
 }
@@ -219,9 +246,11 @@ async fn measurements_and_declared_gaps_add_up_and_holes_are_shown() {
     for test in TestApp::on_both().await {
         let app = &test.app;
         let world = World::on(app).await;
-        let sealer = Sealer::enrol(app, world.site.id).await;
+        let mut sealer = Sealer::enrol(app, world.site.id).await;
         let id = sealer.gateway;
+        begin(app, &mut sealer).await;
         let mut sent = Sent::of(app);
+        sent.all();
         let topic = Uplink {
             gateway: id,
             channel: Channel::Telemetry,

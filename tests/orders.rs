@@ -400,7 +400,7 @@ async fn a_manager_orders_from_the_page_without_script() {
         format!("action=\"{unlock}\""),
         format!("action=\"{mode}\""),
         "解錠する".to_owned(),
-        "<span class=\"mark yes\">通常</span>".to_owned(),
+        "<span class=\"mark yes\">すべて通常</span>".to_owned(),
     ] {
         assert!(page.text.contains(&wanted), "{wanted}: {}", page.text);
     }

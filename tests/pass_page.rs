@@ -303,6 +303,7 @@ async fn judge(State(it): Place, Named(door): Named<String>, text: String) -> Js
         grants: snapshot.iter().flat_map(|it| &it.grants).collect(),
         revoked: false,
         ratchet: None,
+        inside: Vec::new(),
     };
     let policy = Policy::default();
     let request = access::request(&presented, row, Direction::In);

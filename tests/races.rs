@@ -1,6 +1,7 @@
 //! Races: many ask at once, one gets it, nobody sees a failure; also without the belt.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sekisho_domain::authority::Role;
 use sekisho_domain::refusal::Code;
@@ -8,11 +9,14 @@ use sekisho_server::flows::FlowError;
 use sekisho_server::flows::book_seat::{BookSeat, book_seat};
 use sekisho_server::flows::cancel_booking::cancel_booking;
 use sekisho_server::flows::issue_pass::{IssuePass, PassKind, issue_pass};
+use sekisho_server::flows::publish_snapshot::publish_snapshot;
 use sekisho_server::flows::suspend_person::suspend_person;
 use sekisho_server::on;
-use sekisho_server::store::Tx;
 use sekisho_server::store::people::Person;
+use sekisho_server::store::sites::bump_facts;
+use sekisho_server::store::{Scope, Tx};
 use sekisho_tests::app::TestApp;
+use sekisho_tests::sealer::Sealer;
 use sekisho_tests::world::{Phone, World, acting, at, person};
 
 const CROWD: usize = 32;
@@ -217,5 +221,30 @@ async fn crossing_flows_refuse_but_never_fail() {
             "{}: active passes of cancelled bookings or suspended people",
             test.engine()
         );
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_waits_for_a_change_of_its_site_and_is_of_one_moment() {
+    for test in TestApp::on_both().await {
+        let world = World::on(&test.app).await;
+        let site = world.site.id;
+        let gateway = Sealer::enrol(&test.app, site).await.gateway;
+        let change = async || {
+            let mut tx = test.app.db.write().await.unwrap();
+            bump_facts(&mut tx, Scope::System, site).await.unwrap();
+            tx
+        };
+        change().await.commit().await.unwrap();
+        let under_way = change().await;
+        let app = Arc::clone(&test.app);
+        let publishing = tokio::spawn(async move { publish_snapshot(&app, site).await });
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        assert!(!publishing.is_finished(), "a change is half done");
+        under_way.commit().await.unwrap();
+        let published = publishing.await.unwrap().unwrap();
+        assert_eq!(published, Some((gateway, 1)));
+        let nothing_new = publish_snapshot(&test.app, site).await.unwrap();
+        assert_eq!(nothing_new, None, "the second change is in it");
     }
 }

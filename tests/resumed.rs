@@ -24,6 +24,8 @@ use crate::site::{Site, in_time};
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long the readers are busy between two faults.
 const BUSY: Duration = Duration::from_secs(1);
+/// So many refusals of one reader are recorded one by one in any minute.
+const SINGLE_MIN: usize = 120;
 const NONCE: &str = "00112233445566778899aabbccddeeff";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,7 +114,8 @@ fn brokers_of(run: &Path) -> BTreeSet<u32> {
     brokers.map(|(pid, _)| pid).collect()
 }
 
-/// Each read that was answered stands in the log once under the correlation of its answer, and no other does.
+/// No read stands in the log twice, none that was not answered, and all do up to the number a minute above which a reader's
+/// refusals are only counted.
 async fn one_record_each(site: &Site, granted: &BTreeSet<Correlation>, answers: &[Answer]) {
     let events = site.recorded().await;
     let of = |names: &[&str]| {
@@ -127,8 +130,10 @@ async fn one_record_each(site: &Site, granted: &BTreeSet<Correlation>, answers: 
     assert_eq!(told.len(), answers.len(), "a decision for each read");
     assert!(answers.iter().all(|answer| !answer.granted));
     let refused = of(&["access.denied", "credential.stale_read"]);
-    assert_eq!(refused.len(), told.len(), "one record for each refusal");
-    assert_eq!(refused.into_iter().collect::<BTreeSet<_>>(), told);
+    let once: BTreeSet<_> = refused.iter().copied().collect();
+    assert_eq!(once.len(), refused.len(), "a record twice");
+    assert!(once.is_subset(&told), "a record that nobody was told of");
+    assert!(once.len() >= told.len().min(SINGLE_MIN), "{}", once.len());
     let entries = of(&["access.granted"]);
     assert_eq!(entries.len(), granted.len());
     assert_eq!(&entries.into_iter().collect::<BTreeSet<_>>(), granted);

@@ -4,8 +4,7 @@
 use sekisho_domain::cbor;
 use sekisho_domain::crypto::{Digest, VerifyingKey};
 use sekisho_domain::ids::{
-    CommandId, Correlation, DeviceId, EventId, GatewayId, OrganisationId, PassId, PersonId,
-    StreamId,
+    CommandId, Correlation, DeviceId, EventId, GatewayId, PassId, PersonId, SiteId, StreamId,
 };
 use sekisho_domain::presence::State;
 use sekisho_domain::time::{ClockState, Reading};
@@ -18,13 +17,12 @@ use sekisho_domain::wire::uplink::{
 };
 use sekisho_server::store::commands::StoredCommand;
 use sekisho_server::store::events::EventRow;
-use sekisho_server::store::exports::Export;
 use sekisho_server::store::gateways::GatewayState;
 use sekisho_server::store::presence::Presence;
 use sekisho_server::store::snapshots::StoredSnapshot;
 use sekisho_server::store::{
-    Scope, Tx, commands, devices, events, exports, gateways, installation, presence, revocations,
-    snapshots,
+    Scope, Tx, certificates, commands, devices, events, gateways, installation, presence,
+    revocations, snapshots,
 };
 use sekisho_tests::app::{START, TestApp};
 use sekisho_tests::world::World;
@@ -104,6 +102,14 @@ async fn gateways_and_devices() {
             .is_none(),
             "too late"
         );
+        for (code, at) in [(1, START), (2, START.plus_ms(20))] {
+            let found = gateways::by_code(&mut tx, Digest([code; 32]), at);
+            assert!(found.await.unwrap().is_none());
+        }
+        assert_eq!(
+            ok!(gateways::by_code(&mut tx, Digest([2; 32]), START)),
+            ok!(gateways::lock_by_code(&mut tx, Digest([2; 32]), START))
+        );
         assert_eq!(
             ok!(gateways::lock_by_code(&mut tx, Digest([2; 32]), START))
                 .unwrap()
@@ -121,7 +127,9 @@ async fn gateways_and_devices() {
             Some(key)
         );
         assert_eq!(ok!(gateways::enrolled(&mut tx)).len(), 1);
-        assert!(ok!(gateways::revoked_serials(&mut tx)).is_empty());
+        assert!(ok!(certificates::revoked(&mut tx)).is_empty());
+        assert_eq!(ok!(gateways::lock(&mut tx, GATEWAY)).unwrap().id, GATEWAY);
+        assert!(ok!(gateways::lock(&mut tx, GatewayId([8; 16]))).is_none());
         assert!(ok!(gateways::get(&mut tx, own, GATEWAY)).is_some());
         assert!(ok!(gateways::get(&mut tx, foreign, GATEWAY)).is_none());
         assert_eq!(ok!(gateways::list(&mut tx, own, site)).len(), 1);
@@ -178,6 +186,8 @@ async fn gateways_and_devices() {
             door: world.front.id,
             direction: Some(Direction::In),
             certificate: Digest([4; 32]),
+            seat: None,
+            zone: None,
         };
         assert_eq!(ok!(devices::enrol(&mut tx, site, GATEWAY, &body, START)), 1);
         assert_eq!(
@@ -191,6 +201,9 @@ async fn gateways_and_devices() {
             0,
             "another gateway's device"
         );
+        let enrolled = [DeviceId([3; 16])];
+        assert_eq!(ok!(devices::enrolled(&mut tx, GATEWAY)), enrolled);
+        assert!(ok!(devices::enrolled(&mut tx, GatewayId([8; 16]))).is_empty());
         let listed = ok!(devices::list(&mut tx, own, site));
         assert_eq!(
             listed.iter().map(devices::Device::body).collect::<Vec<_>>(),
@@ -199,6 +212,8 @@ async fn gateways_and_devices() {
         assert!(ok!(devices::list(&mut tx, foreign, site)).is_empty());
         assert_eq!(ok!(devices::revoke(&mut tx, GATEWAY, DeviceId([3; 16]))), 1);
         assert!(!ok!(devices::list(&mut tx, own, site))[0].enrolled);
+        assert_eq!(ok!(devices::revoke_all(&mut tx, GATEWAY)), 0);
+        assert!(ok!(devices::enrolled(&mut tx, GATEWAY)).is_empty());
         tx.commit().await.unwrap();
     }
 }
@@ -287,9 +302,21 @@ async fn events_and_openings() {
         );
         assert_eq!(ok!(snapshots::revocation_epoch(&mut tx, site)), 1);
         assert_eq!(
-            ok!(snapshots::revocation_made_at(&mut tx, site, 1)),
-            Some(START)
+            ok!(revocations::newest(&mut tx, site)),
+            Some((1, vec![line]))
         );
+        let ended = RevocationLine {
+            what: Revoked::Pass(PassId([5; 16])),
+            at: START.plus_ms(9),
+            until: START.plus_ms(9),
+        };
+        ok!(revocations::put(&mut tx, site, ended));
+        // Number and lines are of one moment: that of the newest line, when the first had ended.
+        assert_eq!(
+            ok!(revocations::newest(&mut tx, site)),
+            Some((2, Vec::new()))
+        );
+        assert_eq!(ok!(revocations::newest(&mut tx, SiteId([9; 16]))), None);
         tx.commit().await.unwrap();
     }
 }
@@ -411,32 +438,6 @@ async fn snapshots_commands_and_the_rest() {
         assert!(ok!(presence::get(&mut tx, own, site, PersonId([1; 16]))).is_none());
         assert_eq!(ok!(presence::list(&mut tx, own, site)), [moved]);
         assert!(ok!(presence::list(&mut tx, foreign, site)).is_empty());
-
-        let export = Export {
-            id: EventId([1; 16]),
-            site,
-            nonce: [2; 16],
-            state: "running".to_owned(),
-            path: "a.evb".to_owned(),
-            findings: String::new(),
-            started_at: START,
-            finished_at: None,
-        };
-        ok!(exports::insert(&mut tx, &export));
-        ok!(exports::finish(&mut tx, export.id, "done", "none", START));
-        assert_eq!(
-            ok!(exports::get(&mut tx, own, export.id)).unwrap().state,
-            "done"
-        );
-        assert!(
-            ok!(exports::get(
-                &mut tx,
-                Scope::Organisation(OrganisationId([1; 16])),
-                export.id
-            ))
-            .is_none()
-        );
-        assert_eq!(ok!(exports::list(&mut tx, own, site, 9)).len(), 1);
         tx.commit().await.unwrap();
     }
 }

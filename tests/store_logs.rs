@@ -1,7 +1,7 @@
 //! Store functions of logs, of what waits for them, and of streams, on both engines.
 #![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
-use sekisho_domain::crypto::Digest;
+use sekisho_domain::crypto::{Digest, VerifyingKey};
 use sekisho_domain::evidence::seal::seal_hash;
 use sekisho_domain::ids::{EventId, LogId};
 use sekisho_server::store::log::{Advance, Leaf, Log, StreamEnd};
@@ -120,6 +120,8 @@ async fn logs_and_leaves() {
             ok!(log::last_logged(&mut tx, GATEWAY, STREAM)),
             Some((new.id, 2))
         );
+        assert_eq!(ok!(log::last_leaf(&mut tx, GATEWAY, STREAM)), Some(leaf(2)));
+        ok!(log::lock(&mut tx, new.id));
         assert_eq!(
             ok!(log::hash_of_seal(&mut tx, GATEWAY, STREAM, 1)),
             Some(leaf(1).hash)
@@ -136,6 +138,8 @@ async fn logs_and_leaves() {
             START,
             START
         ));
+        let key = VerifyingKey::from_bytes([9; 32]);
+        ok!(gateways::enrol(&mut tx, GATEWAY, key, "pem", "0a", START));
         ok!(gateways::set_birth(&mut tx, &birth(&world, 1), START));
         assert!(ok!(log::seal_is_logged(&mut tx, new.id, GATEWAY, 1)));
         tx.commit().await.unwrap();

@@ -55,6 +55,7 @@ fn alarm(world: &World, id: u8, confirmed: bool) -> Alarm {
         zone: None,
         once: false,
         latching: true,
+        times: 1,
         since: START,
         confirmed,
         refuted: false,
@@ -157,6 +158,65 @@ async fn an_alarm_begins_once_is_confirmed_ended_refuted_and_seen_to() {
             START
         ));
         assert_eq!(ok!(alarms::end_all(&mut tx, GATEWAY, START)), 1);
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_comes_again_and_again_is_one_alarm_and_fire_is_listed_first() {
+    for test in TestApp::on_both().await {
+        let (world, mut tx, own, _) = with_gateway(&test).await;
+        let site = world.site.id;
+        let tamper = |seq| Word {
+            kind: "tamper",
+            ..word(seq)
+        };
+        let mut put = async |id: u8, seq: u64, confirmed: bool| {
+            let new = Alarm {
+                kind: "tamper".to_owned(),
+                once: true,
+                since: START.plus_ms(i64::try_from(seq).unwrap()),
+                ..alarm(&world, id, confirmed)
+            };
+            let begun = ok!(alarms::begin(&mut tx, &tamper(seq), &new, START));
+            let again = ok!(alarms::come_again(&mut tx, &tamper(seq)));
+            (begun, again, ok!(alarms::unconfirmed(&mut tx, GATEWAY)))
+        };
+        assert_eq!(put(1, 10, false).await, (1, 0, 1));
+        assert_eq!(put(2, 11, false).await, (0, 0, 1), "a copy of another");
+        assert_eq!(put(3, 12, true).await, (1, 0, 1), "a copy may be wrong");
+        assert_eq!(put(4, 13, true).await, (0, 1, 1));
+        assert_eq!(put(5, 14, true).await, (0, 1, 1));
+        let it = ok!(alarms::get(&mut tx, ALL, AlarmId([3; 16]))).unwrap();
+        assert_eq!(it.times, 3);
+        let by = Acknowledged {
+            by: "system".to_owned(),
+            person: None,
+            name: None,
+            at: START,
+            reason: "x".to_owned(),
+        };
+        ok!(alarms::acknowledge(&mut tx, it.id, &by));
+        ok!(alarms::refute(&mut tx, GATEWAY, STREAM, (10, 11), START));
+        let mut put = async |id: u8, kind: &str, seq: u64| {
+            let new = Alarm {
+                kind: kind.to_owned(),
+                once: kind == "tamper",
+                since: START.plus_ms(i64::try_from(seq).unwrap()),
+                ..alarm(&world, id, true)
+            };
+            let told = Word { kind, ..word(seq) };
+            ok!(alarms::begin(&mut tx, &told, &new, START))
+        };
+        assert_eq!(put(6, "fire", 20).await, 1);
+        assert_eq!(put(7, "forced_open", 21).await, 1);
+        assert_eq!(put(8, "tamper", 22).await, 1, "the last one was seen to");
+        let mut order = async |open_only| -> Vec<u8> {
+            let listed = ok!(alarms::list(&mut tx, own, site, open_only, 3));
+            listed.iter().map(|it| it.id.0[0]).collect()
+        };
+        assert_eq!(order(true).await, [6, 7, 8]);
+        assert_eq!(order(false).await, [8, 7, 6], "the history is by time");
         tx.commit().await.unwrap();
     }
 }
@@ -289,6 +349,31 @@ async fn sums_and_gaps_of_streams() {
         }
         assert_eq!(ok!(gaps::stored(&mut tx, GATEWAY, stream, (0, 3))), [1, 3]);
         assert!(ok!(gaps::stored(&mut tx, GATEWAY, stream, (1, 2))).is_empty());
+        // Who waited longest comes first, and what was counted is not waiting, whatever it still asks for.
+        let (late, mut sum) = (
+            StreamId([6; 16]),
+            ok!(gaps::lock(&mut tx, GATEWAY, stream, Kind::Evidence, START)),
+        );
+        ok!(streams::ensure(&mut tx, GATEWAY, late, START.plus_ms(5)));
+        ok!(streams::set_end(
+            &mut tx,
+            GATEWAY,
+            late,
+            end,
+            START.plus_ms(5)
+        ));
+        sum.checked_at = START.plus_ms(9);
+        ok!(gaps::set(&mut tx, &sum));
+        let waiting = [(GATEWAY, late, 3), (GATEWAY, stream, 3)];
+        assert_eq!(ok!(gaps::grown(&mut tx, 9)), waiting);
+        (sum.last_seq, sum.received) = (3, 3);
+        (sum.missing_to, sum.since) = (Some(9), Some(START));
+        ok!(gaps::set(&mut tx, &sum));
+        assert_eq!(ok!(gaps::grown(&mut tx, 9)), waiting[..1]);
+        assert_eq!(ok!(gaps::end_all(&mut tx, GATEWAY)), 2);
+        assert_eq!(ok!(gaps::end_all(&mut tx, GATEWAY)), 0);
+        let ended = ok!(gaps::lock(&mut tx, GATEWAY, stream, Kind::Evidence, START));
+        assert_eq!((ended.missing_to, ended.since), (None, None));
         ok!(streams::stop(&mut tx, GATEWAY, stream, START));
         ok!(gaps::lock(&mut tx, GATEWAY, stream, Kind::Evidence, START));
         let stopped = ok!(gaps::of_site(&mut tx, own, site));

@@ -188,6 +188,7 @@ async fn token(tx: &mut Tx, n: u8, organisation: OrganisationId) -> Token {
         organisation,
         name: format!("token {n}"),
         role: Role::Manager,
+        created_by: None,
         created_at: START,
         expires_at: START.plus_ms(HOUR),
         revoked_at: None,

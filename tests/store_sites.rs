@@ -77,6 +77,7 @@ async fn sites_and_what_is_in_them() {
             .await
             .unwrap();
         assert_eq!(sites::bump_facts(&mut tx, own, site.id).await.unwrap(), 2);
+        assert_eq!(sites::lock_facts(&mut tx, own, site.id).await.unwrap(), 2);
         (site.state, site.facts_version) = (SiteState::Open, 2);
         assert_eq!(
             sites::get(&mut tx, own, site.id).await.unwrap(),
@@ -146,6 +147,8 @@ async fn sites_and_what_is_in_them() {
             zone: zone.id,
             name: "席".to_owned(),
             kind: SeatKind::PhoneBox,
+            place: None,
+            version: 1,
             created_at: START,
         };
         seats::insert(&mut tx, own, &seat).await.unwrap();

@@ -2,14 +2,16 @@
 #![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use sekisho_domain::crypto::Digest;
-use sekisho_domain::ids::{PassId, SubjectId, VisitId};
+use sekisho_domain::ids::{Correlation, GatewayId, PassId, StreamId, SubjectId, VisitId};
 use sekisho_domain::presence::{Presence, State};
 use sekisho_domain::time::Interval;
 use sekisho_domain::visit::{PER_HOST, Policy};
+use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
 use sekisho_server::on;
+use sekisho_server::store::events::EventRow;
 use sekisho_server::store::visits::{Visit, VisitPass};
-use sekisho_server::store::{Scope, visitor_policies, visits, visits_at_doors};
+use sekisho_server::store::{Scope, events, gateways, visitor_policies, visits, visits_at_doors};
 use sekisho_tests::app::{START, TestApp};
 use sekisho_tests::ok;
 use sekisho_tests::world::{World, at, span};
@@ -115,6 +117,34 @@ async fn what_is_written_is_read_back() {
             ok!(visits_at_doors::of_pass(&mut tx, visit.site, pass.id)),
             Some(visit.id)
         );
+        let gateway = GatewayId([6; 16]);
+        let hash = Digest([6; 32]);
+        ok!(gateways::insert(
+            &mut tx, gateway, visit.site, hash, START, START
+        ));
+        let correlation = Correlation([5; 16]);
+        let taken = sekisho_tests::sealer::event(EventCode::AccessGranted, START);
+        let granted = EventRow {
+            site: Some(visit.site),
+            gateway: Some(gateway),
+            stream: Some(StreamId([6; 16])),
+            seq: Some(1),
+            correlation: Some(correlation),
+            pass: Some(pass.id),
+            ..EventRow::of(test.app.event_id(), &taken, START)
+        };
+        ok!(events::insert(&mut tx, &granted));
+        assert_eq!(
+            ok!(visits_at_doors::of_grant(&mut tx, gateway, correlation)),
+            Some(visit.id)
+        );
+        for (gateway, correlation) in [
+            (GatewayId([7; 16]), correlation),
+            (gateway, Correlation([6; 16])),
+        ] {
+            let found = ok!(visits_at_doors::of_grant(&mut tx, gateway, correlation));
+            assert_eq!(found, None);
+        }
         assert_eq!(
             ok!(visits_at_doors::of_subject(
                 &mut tx,
@@ -236,6 +266,19 @@ async fn another_tenants_visits_do_not_exist() {
             ok!(visits_at_doors::names(&mut tx, foreign, visit.site)),
             []
         );
+        let (host, site, company) = (visit.host, visit.site, visit.company);
+        let made = ok!(visits::made_for_host(
+            &mut tx,
+            foreign,
+            host,
+            at(-99),
+            at(0)
+        ));
+        assert_eq!(made, []);
+        let hosts = ok!(visits::hosts_at(&mut tx, foreign, site, company, at(0)));
+        assert_eq!(hosts, []);
+        assert_eq!(ok!(visits::passes_made(&mut tx, foreign, visit.id)), 0);
+        nothing_written(visits::set_link(&mut tx, foreign, visit.id, other.link_hash).await);
         nothing_written(visits::insert(&mut tx, foreign, &other).await);
         nothing_written(visits::cancel(&mut tx, foreign, visit.id).await);
         nothing_written(visits::set_presence(&mut tx, foreign, visit.id, &visit.presence).await);

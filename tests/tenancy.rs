@@ -125,6 +125,7 @@ async fn another_tenants_directory_does_not_exist() {
             .await,
         );
         nothing_written(sites::bump_facts(&mut tx, foreign, world.site.id).await);
+        nothing_written(sites::lock_facts(&mut tx, foreign, world.site.id).await);
         nothing_written(sites::set_state(&mut tx, foreign, world.site.id, SiteState::Closed).await);
 
         assert_eq!(

@@ -213,6 +213,7 @@ async fn whole_site_reads_and_tokens_belong_to_somebody() {
             organisation: world.company.id,
             name: "自動".to_owned(),
             role: Role::Manager,
+            created_by: None,
             created_at: START,
             expires_at: at(1),
             revoked_at: None,

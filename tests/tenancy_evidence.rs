@@ -9,7 +9,7 @@ use sekisho_domain::wire::uplink::Order;
 use sekisho_server::flows::export_bundle::export_bundle;
 use sekisho_server::flows::record_seal::record_seal;
 use sekisho_server::store::commands::StoredCommand;
-use sekisho_server::store::exports::Export;
+use sekisho_server::store::exports::{Export, ExportState, Progress};
 use sekisho_server::store::presence::Presence;
 use sekisho_server::store::{
     Scope, commands, devices, events, exports, gateways, log, presence, streams,
@@ -37,6 +37,8 @@ async fn evidence_of_another_operator_does_not_exist() {
             door: world.front.id,
             direction: None,
             certificate: Digest::ZERO,
+            seat: None,
+            zone: None,
         };
         let seal = sealer.seal(&[event(EventCode::DeviceEnrolled, START).with_body(&device)]);
         ok!(record_seal(&test.app, sealer.gateway, &publish(&seal, &[])));
@@ -61,11 +63,14 @@ async fn evidence_of_another_operator_does_not_exist() {
             id: EventId([1; 16]),
             site,
             nonce: [0; 16],
-            state: "running".to_owned(),
-            path: String::new(),
+            state: ExportState::Running,
+            progress: Progress::Cuts,
             findings: String::new(),
             started_at: START,
             finished_at: None,
+            leaves: 0,
+            bytes: None,
+            removed_at: None,
         };
         ok!(exports::insert(&mut tx, &export));
 

@@ -42,7 +42,12 @@ const ROOMS: &[(&str, &[&str], &str)] = &[
         &["server/src/store", "gateway/src/store"],
         "SQL lives in store",
     ),
-    ("AssertSqlSafe", &[], "SQL is literal text"),
+    (
+        "AssertSqlSafe",
+        // A test there asks SQLite to explain those very literals.
+        &["gateway/src/store/prune.rs"],
+        "SQL is literal text",
+    ),
     (
         "sekisho/v1/",
         &["domain/src/wire/topic.rs", "bus/src/acl.rs"],

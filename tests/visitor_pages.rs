@@ -1,9 +1,11 @@
 //! Visitors over the API and on pages without script.
 #![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
+use sekisho_domain::wire::code::EventCode;
 use sekisho_server::flows::request_sign_in::sign_in_link_for;
 use sekisho_server::store::people::Person;
 use sekisho_tests::app::HOUR;
+use sekisho_tests::look::events;
 use sekisho_tests::web::{Answer, Web};
 use sekisho_tests::world::World;
 use serde_json::{Value, json};
@@ -166,6 +168,14 @@ async fn a_visit_over_the_api_from_invitation_to_departure() {
         is_page(&it.web.get(wrong).send().await, 403);
     }
 
+    // Another pass: the link that got into wrong hands is dead, the new one works.
+    let again = it.web.post(format!("{path}/pass"), &json!({}));
+    let again = again.cookie(&host).send().await.expect(201);
+    is_page(&it.web.get(own).send().await, 403);
+    let link = again["link"].as_str().unwrap();
+    let own = &link[link.find("/visitor-pass").unwrap()..];
+    is_page(&it.web.get(own).send().await, 200);
+
     let post = |what: &str, cookie: &str| {
         let asking = it.web.post(format!("{path}/{what}"), &json!({}));
         asking.cookie(cookie).send()
@@ -188,7 +198,7 @@ async fn a_visit_over_the_api_from_invitation_to_departure() {
         items.iter().any(|it| it["state"] == "overdue"),
         "never silently gone"
     );
-    is_page(&it.web.get(&own).send().await, 403);
+    is_page(&it.web.get(own).send().await, 403);
     assert_eq!(post("left", &host).await.expect(200)["state"], "left");
     assert_eq!(post("cancel", &host).await.problem(409), "visit_ended");
     let code = it
@@ -296,10 +306,33 @@ async fn a_host_invites_prints_and_sees_off_without_script_and_hostile_names_sta
         ("escort", "none"),
     ];
     let done = it.web.form(&path, &fields).cookie(&host).send().await;
-    let text = is_page(&done, 200);
-    let id = text.split("/visits/vst_").nth(1).unwrap();
-    let id = format!("vst_{}", &id[..26]);
-    assert!(text.contains("/visitor-pass?token="));
+    // Loading the page again asks for no second visitor.
+    assert_eq!(done.status, 303, "{}", done.text);
+    let shown = done.location().to_owned();
+    let id = shown
+        .trim_start_matches("/visits/")
+        .trim_end_matches("/link")
+        .to_owned();
+    let set = done.headers["set-cookie"].to_str().unwrap();
+    assert!(
+        set.contains(&format!("Path={shown};")) && set.contains("HttpOnly; SameSite=Strict"),
+        "{set}"
+    );
+    let both = format!("{host}; {}", set.split(';').next().unwrap());
+    for _ in 0..2 {
+        let page = it.web.get(&shown).cookie(&both).send().await;
+        assert!(is_page(&page, 200).contains("/visitor-pass?token="));
+    }
+    let without = get(shown.clone()).await;
+    assert!(!is_page(&without, 200).contains("token="));
+    let list = it
+        .web
+        .get(it.visits())
+        .cookie(&host)
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
     for path in [
         path.clone(),
         format!("/visits/{id}"),
@@ -353,5 +386,63 @@ async fn a_host_invites_prints_and_sees_off_without_script_and_hostile_names_sta
     let stranger = it.sign_in(&it.world.outsider).await;
     for path in [path, format!("/visits/{id}"), format!("/visits/{id}/badge")] {
         assert_eq!(it.web.get(path).cookie(&stranger).send().await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_dead_once_the_visitor_has_left_or_is_not_to_come() {
+    let it = Site::new().await;
+    let host = it.sign_in(&it.world.member).await;
+    for ways in [["arrived", "left"].as_slice(), &["cancel"]] {
+        let made = it.web.post(it.visits(), &it.wanted()).cookie(&host);
+        let made = made.send().await.expect(201);
+        let link = made["link"].as_str().unwrap();
+        let own = link.find("/visitor-pass").map(|at| &link[at..]).unwrap();
+        is_page(&it.web.get(own).send().await, 200);
+        for what in ways {
+            let path = format!("/api/v1/visits/{}/{what}", made["id"].as_str().unwrap());
+            let done = it.web.post(path, &json!({})).cookie(&host);
+            done.send().await.expect(200);
+        }
+        is_page(&it.web.get(own).send().await, 403);
+        let picture = own.replace("/visitor-pass?", "/visitor-pass.svg?");
+        assert_eq!(it.web.get(picture).send().await.status, 403);
+    }
+}
+
+#[tokio::test]
+async fn who_looks_at_visitors_is_on_record_once_a_day() {
+    let it = Site::new().await;
+    let (host, owner) = (
+        it.sign_in(&it.world.member).await,
+        it.sign_in(&it.world.owner).await,
+    );
+    let made = it.web.post(it.visits(), &it.wanted()).cookie(&host);
+    let made = made.send().await.expect(201);
+    let id = made["id"].as_str().unwrap();
+    let site = it.world.site.id;
+    let paths = [
+        it.visits(),
+        format!("/api/v1/visits/{id}"),
+        format!("/sites/{site}/visits"),
+        format!("/visits/{id}"),
+        format!("/visits/{id}/badge"),
+        format!("/visits/{id}/link"),
+    ];
+    let mut day = 0;
+    for path in &paths {
+        // Each of them alone, on a day of its own; twice is once.
+        for _ in 0..2 {
+            let page = it.web.get(path).cookie(&owner).send().await;
+            assert_eq!(page.status, 200, "{path}: {}", page.text);
+        }
+        day += 1;
+        let looks = events(&it.web.test, Some(site), EventCode::OpeningRead, "").await;
+        assert_eq!(looks, day, "{path}");
+        let mut tx = it.web.test.app.db.write().await.unwrap();
+        let gone = sekisho_server::on!(&mut tx, c =>
+            sqlx::query("DELETE FROM opening_read").execute(c).await.map(|done| done.rows_affected()));
+        assert_eq!(gone.unwrap(), 1);
+        tx.commit().await.unwrap();
     }
 }

@@ -27,6 +27,9 @@ async fn a_visitor_comes_in_with_the_host_and_never_without() {
     site.world.wan.cut();
     refused(&site, &first, Reason::EscortMissing).await;
     site.enters(&print).await;
+    // Let in is not inside yet: the host goes ahead, through the door.
+    let passed = async || site.status().await["events"]["access.taken"] == 1;
+    assert!(in_time(passed).await, "{}", site.status().await);
     site.enters(code(&first)).await;
     refused(&site, &first, Reason::PassReplayed).await;
     site.world.wan.restore();

@@ -13,6 +13,7 @@ use sekisho_gateway::config::Config;
 use sekisho_gateway::env::Env;
 use sekisho_gateway::gateway::Gateway;
 use sekisho_gateway::home::Home;
+use sekisho_gateway::room::Room;
 use sekisho_gateway::site::Site;
 use sekisho_gateway::site_bus::SiteBus;
 use sekisho_gateway::store::{Commit, Draft, Journal, Limits, Store};
@@ -128,7 +129,8 @@ impl Inside {
         )
         .await?;
         let site = Site::new(env.clone(), identity, store.load().await?)?;
-        let gateway = Gateway::new(env, store, journal, site, limits.max_bytes);
+        let room = Room::on_disk(limits.max_bytes, home.dir().to_owned());
+        let gateway = Gateway::new(env, store, journal, site, room);
         let (bus, bus_events) = SiteBus::start(&gateway, &home, &config.site_bus).await?;
         let (uplink, uplink_events) = Uplink::start(
             &gateway,

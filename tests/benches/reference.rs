@@ -143,6 +143,7 @@ impl Echo {
             boot: [7; 8].into(),
             n: self.n,
             beat: ambient::random().into(),
+            levels: None,
         };
         let payload = cbor::encode(&beat);
         let sent = Instant::now();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests")]
 
 pub mod app;
+pub mod busy;
 pub mod installed;
 pub mod look;
 pub mod postgres;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use sekisho_sim::chaos::postgres::{Installed, url};
 use sqlx::{Connection, PgConnection};
 
 /// A cluster that listens on a Unix socket in a directory of its own.
@@ -36,47 +37,17 @@ pub async fn database() -> Option<String> {
 
 impl Cluster {
     fn start() -> Option<Self> {
-        let Some(bin) = binaries() else {
+        let Some(installed) = Installed::find() else {
             let why =
                 "PostgreSQL is not installed (Debian: postgresql): every test on it was SKIPPED";
             assert!(!in_ci(), "{why}");
             say(why);
             return None;
         };
-        sweep();
-        let dir = PathBuf::from(
-            output(&mut as_postgres(
-                "mktemp",
-                &["-d", "/tmp/sekisho-pg.XXXXXX"],
-            ))
-            .trim(),
-        );
-        let data = dir.join("data");
-        let data = data.to_str().unwrap();
-        output(&mut as_postgres(
-            &bin("initdb"),
-            &[
-                "-D",
-                data,
-                "-A",
-                "trust",
-                "-U",
-                "postgres",
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "--no-sync",
-            ],
-        ));
-        watch(&dir, &bin("postgres"));
+        let dir = installed.make("sekisho-pg.").unwrap();
+        watch(&dir, &installed);
         let ready = Instant::now() + Duration::from_mins(1);
-        while !Command::new(bin("pg_isready"))
-            .args(["-q", "-h"])
-            .arg(&dir)
-            .status()
-            .unwrap()
-            .success()
-        {
+        while !installed.answers(&dir).unwrap() {
             assert!(
                 Instant::now() < ready,
                 "PostgreSQL did not start: {}",
@@ -88,17 +59,15 @@ impl Cluster {
     }
 
     fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://postgres@localhost/{database}?host={}",
-            self.dir.display()
-        )
+        url(&self.dir, database)
     }
 }
 
 /// Runs the server under a shell that stops it and removes its files when this process is gone, however it went. The
 /// parent-death signal follows the thread that spawned: that thread waits as long as the shell lives.
-fn watch(dir: &Path, postgres: &str) {
-    let dir = dir.to_str().unwrap().to_owned();
+fn watch(dir: &Path, installed: &Installed) {
+    let (dir, user) = (dir.to_str().unwrap().to_owned(), installed.user());
+    let postgres = installed.program("postgres").display().to_string();
     let options = "-c listen_addresses= -c fsync=off -c max_connections=300 -c shared_buffers=32MB -c logging_collector=off";
     let script = format!(
         "cd {dir}\n\
@@ -113,15 +82,7 @@ fn watch(dir: &Path, postgres: &str) {
         .spawn(move || {
             // The order matters: changing the user clears the signal, so setpriv sets it last.
             let mut command = Command::new("setpriv");
-            if is_root() {
-                command.args([
-                    "--reuid",
-                    "postgres",
-                    "--regid",
-                    "postgres",
-                    "--init-groups",
-                ]);
-            }
+            command.args(user);
             command
                 .args(["--pdeathsig", "TERM", "sh", "-c", &script])
                 .stdin(Stdio::null())
@@ -132,72 +93,6 @@ fn watch(dir: &Path, postgres: &str) {
         })
         .unwrap();
     wait.recv().unwrap();
-}
-
-/// Removes what earlier runs left whose shell was killed too. A cluster that runs is left alone.
-fn sweep() {
-    let Ok(entries) = std::fs::read_dir("/tmp") else {
-        return;
-    };
-    for entry in entries.flatten().filter(|entry| {
-        entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with("sekisho-pg.")
-    }) {
-        let Ok(pid_file) = std::fs::read_to_string(entry.path().join("data/postmaster.pid")) else {
-            continue;
-        };
-        let runs = pid_file
-            .lines()
-            .next()
-            .is_some_and(|pid| Path::new("/proc").join(pid.trim()).exists());
-        if !runs {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// Where a program of the newest installed PostgreSQL lies.
-fn binaries() -> Option<impl Fn(&str) -> String> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
-    let newest = versions
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-        .max()?;
-    let dir = format!("/usr/lib/postgresql/{newest}/bin");
-    Path::new(&dir)
-        .join("postgres")
-        .exists()
-        .then_some(move |program: &str| format!("{dir}/{program}"))
-}
-
-/// initdb refuses to run as root.
-fn as_postgres(program: &str, args: &[&str]) -> Command {
-    let mut command = if is_root() {
-        Command::new("runuser")
-    } else {
-        Command::new(program)
-    };
-    if is_root() {
-        command.args(["-u", "postgres", "--", program]);
-    }
-    command.args(args).current_dir("/tmp");
-    command
-}
-
-fn output(command: &mut Command) -> String {
-    let done = command.output().unwrap();
-    assert!(
-        done.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-    String::from_utf8(done.stdout).unwrap()
-}
-
-fn is_root() -> bool {
-    output(Command::new("id").arg("-u")).trim() == "0"
 }
 
 #[expect(

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::http::response::Parts;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -33,6 +34,17 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Body.
     pub text: String,
+}
+
+/// A file that came back.
+#[derive(Debug)]
+pub struct File {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Its bytes.
+    pub body: Vec<u8>,
 }
 
 impl Web {
@@ -130,12 +142,31 @@ impl Asking {
         self
     }
 
+    /// Sends it; what comes back is no text.
+    pub async fn bytes_back(self) -> File {
+        let (parts, bytes) = self.exchange().await;
+        File {
+            status: parts.status,
+            headers: parts.headers,
+            body: bytes,
+        }
+    }
+
     /// Sends it.
     pub async fn send(self) -> Answer {
-        let mut request = Request::builder()
-            .method(self.method)
-            .uri(&self.path)
-            .header(header::HOST, "127.0.0.1");
+        let (parts, bytes) = self.exchange().await;
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes).unwrap(),
+        }
+    }
+
+    async fn exchange(self) -> (Parts, Vec<u8>) {
+        let mut request = Request::builder().method(self.method).uri(&self.path);
+        if !self.headers.iter().any(|(name, _)| name == "host") {
+            request = request.header(header::HOST, "127.0.0.1");
+        }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -146,11 +177,7 @@ impl Asking {
             .unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
-        }
+        (parts, bytes.to_vec())
     }
 }
 

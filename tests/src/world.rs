@@ -241,6 +241,7 @@ async fn desks(app: &App, actor: &Actor, zone: &Zone) -> Vec<Seat> {
             zone: zone.id,
             name: format!("A-{n}"),
             kind: SeatKind::Desk,
+            place: None,
         };
         seats.push(create_seat(app, actor, want).await.unwrap());
     }

@@ -1,0 +1,255 @@
+//! A site with something of every kind, and a path for every route of the pages.
+
+use sekisho_domain::ids::{CommandId, EventId};
+use sekisho_domain::wire::uplink::Order;
+use sekisho_server::flows::create_setup_link::create_setup_link;
+use sekisho_server::store::commands::{self, StoredCommand};
+use sekisho_server::store::exports::{self, Ended, Export, ExportState, Progress};
+use sekisho_tests::app::{START, TestApp};
+use sekisho_tests::busy::{Busy, HOSTILE};
+
+use self::As::{Member, Nobody, Owner};
+
+/// Who looks at a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum As {
+    Nobody,
+    Member,
+    Owner,
+}
+
+/// What a GET answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Is {
+    Page,
+    /// Elsewhere.
+    Leads,
+    /// A file or a stream.
+    Other,
+    /// There is no GET.
+    Nothing,
+}
+
+pub(crate) struct Entry {
+    pub(crate) route: &'static str,
+    pub(crate) path: String,
+    pub(crate) who: As,
+    pub(crate) get: Is,
+    pub(crate) post: bool,
+}
+
+/// A site with something of every kind, and a path for every route.
+pub(crate) struct Scene {
+    pub(crate) busy: Busy,
+    pub(crate) setup: String,
+    pub(crate) export: EventId,
+    pub(crate) command: CommandId,
+}
+
+impl Scene {
+    pub(crate) async fn on(test: &TestApp, hostile: bool) -> Self {
+        let app = &test.app;
+        // While nobody owns anything.
+        let setup = create_setup_link(app).await.unwrap();
+        let setup = setup.split_once("token=").unwrap().1.to_owned();
+        let busy = if hostile {
+            Busy::hostile(app).await
+        } else {
+            Busy::on(app).await
+        };
+        let mut tx = app.db.write().await.unwrap();
+        let export = Export {
+            id: app.event_id(),
+            site: busy.world.site.id,
+            nonce: [7; 16],
+            state: ExportState::Running,
+            progress: Progress::Cuts,
+            findings: String::new(),
+            started_at: START,
+            finished_at: None,
+            leaves: 0,
+            bytes: None,
+            removed_at: None,
+        };
+        exports::insert(&mut tx, &export).await.unwrap();
+        let ended = Ended {
+            state: ExportState::Done,
+            findings: "gateway gwy_x did not answer: unproven since its beginning",
+            leaves: 9,
+            bytes: Some(52_000),
+        };
+        exports::finish(&mut tx, export.id, &ended, START)
+            .await
+            .unwrap();
+        let command = StoredCommand {
+            id: CommandId::new(START.0, [3; 10]),
+            gateway: busy.sealer.gateway,
+            kind: "unlock",
+            order: sekisho_domain::cbor::encode(&Order::Unlock(
+                busy.world.front.id,
+                HOSTILE.to_owned(),
+            )),
+            issued_at: START.plus_ms(-60_000),
+            not_after: START.plus_ms(-50_000),
+        };
+        commands::insert(&mut tx, &command).await.unwrap();
+        tx.commit().await.unwrap();
+        Self {
+            busy,
+            setup,
+            export: export.id,
+            command: command.id,
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "a table")]
+    pub(crate) fn table(&self) -> Vec<Entry> {
+        let (busy, site) = (&self.busy, self.busy.world.site.id);
+        let (booking, visit) = (busy.booking, busy.visit);
+        let page = |route, who, path: String| Entry {
+            route,
+            path,
+            who,
+            get: Is::Page,
+            post: false,
+        };
+        let form = |route, who, path: String| Entry {
+            post: true,
+            ..page(route, who, path)
+        };
+        let is = |get: Is, it: Entry| Entry { get, ..it };
+        let only = |route, who, path: String| is(Is::Nothing, form(route, who, path));
+        let at = |what: &str| format!("/sites/{site}/{what}");
+        let of = |what: &str| format!("/bookings/{booking}{what}");
+        let link = busy.link.split_once("/visitor-pass").unwrap().1;
+        vec![
+            page("/", Member, "/".to_owned()),
+            form("/setup", Nobody, format!("/setup?token={}", self.setup)),
+            form("/sign-in", Nobody, "/sign-in".to_owned()),
+            form("/sign-in/link", Nobody, "/sign-in/link?token=x".to_owned()),
+            only("/sign-out", Member, "/sign-out".to_owned()),
+            only("/language", Nobody, "/language".to_owned()),
+            is(Is::Leads, page("/today", Owner, "/today".to_owned())),
+            is(Is::Leads, page("/evidence", Owner, "/evidence".to_owned())),
+            page("/people", Owner, "/people".to_owned()),
+            page(
+                "/people/{person}",
+                Owner,
+                format!("/people/{}", busy.attacker.id),
+            ),
+            page("/sites/{site}/equipment", Owner, at("equipment")),
+            page("/sites/{site}/roll-call", Owner, at("roll-call")),
+            page(
+                "/sites/{site}/records/{event}",
+                Owner,
+                at(&format!("records/{}", busy.refusal)),
+            ),
+            page("/sites/{site}/evidence", Owner, at("evidence")),
+            is(
+                Is::Other,
+                page("/sites/{site}/trust.policy", Owner, at("trust.policy")),
+            ),
+            only("/sites/{site}/exports", Owner, at("exports")),
+            page(
+                "/sites/{site}/exports/{export}",
+                Owner,
+                at(&format!("exports/{}", self.export)),
+            ),
+            is(
+                Is::Other,
+                page(
+                    "/sites/{site}/exports/{export}/bundle",
+                    Owner,
+                    at(&format!("exports/{}/bundle", self.export)),
+                ),
+            ),
+            only(
+                "/alarms/{alarm}/acknowledge",
+                Owner,
+                format!("/alarms/{}/acknowledge", busy.alarm),
+            ),
+            page("/sites/{site}/today", Owner, at("today")),
+            is(
+                Is::Other,
+                page("/sites/{site}/today/events", Owner, at("today/events")),
+            ),
+            form("/sites/{site}/book", Member, at("book")),
+            page("/bookings", Member, "/bookings".to_owned()),
+            page("/bookings/{booking}", Member, of("")),
+            only("/bookings/{booking}/cancel", Member, of("/cancel")),
+            only("/bookings/{booking}/undo", Member, of("/undo")),
+            only("/bookings/{booking}/extend", Member, of("/extend")),
+            only("/bookings/{booking}/release", Member, of("/release")),
+            is(
+                Is::Other,
+                page("/bookings/pass", Member, "/bookings/pass".to_owned()),
+            ),
+            page("/bookings/{booking}/pass", Member, of("/pass")),
+            form("/bookings/{booking}/pass/print", Member, of("/pass/print")),
+            form("/sites/{site}/visits", Owner, at("visits")),
+            page("/visits/{visit}", Owner, format!("/visits/{visit}")),
+            page(
+                "/visits/{visit}/link",
+                Owner,
+                format!("/visits/{visit}/link"),
+            ),
+            page(
+                "/visits/{visit}/badge",
+                Owner,
+                format!("/visits/{visit}/badge"),
+            ),
+            only(
+                "/visits/{visit}/cancel",
+                Owner,
+                format!("/visits/{visit}/cancel"),
+            ),
+            only(
+                "/visits/{visit}/arrived",
+                Owner,
+                format!("/visits/{visit}/arrived"),
+            ),
+            only(
+                "/visits/{visit}/left",
+                Owner,
+                format!("/visits/{visit}/left"),
+            ),
+            only(
+                "/visits/{visit}/pass",
+                Owner,
+                format!("/visits/{visit}/pass"),
+            ),
+            page("/visitor-pass", Nobody, format!("/visitor-pass{link}")),
+            is(
+                Is::Other,
+                page(
+                    "/visitor-pass.svg",
+                    Nobody,
+                    format!("/visitor-pass.svg{link}"),
+                ),
+            ),
+            is(
+                Is::Other,
+                page("/pass-sw.js", Nobody, "/pass-sw.js".to_owned()),
+            ),
+            only(
+                "/doors/{door}/unlock",
+                Owner,
+                format!("/doors/{}/unlock", busy.world.front.id),
+            ),
+            only(
+                "/doors/{door}/mode",
+                Owner,
+                format!("/doors/{}/mode", busy.world.front.id),
+            ),
+            page(
+                "/commands/{command}",
+                Owner,
+                format!("/commands/{}", self.command),
+            ),
+            is(
+                Is::Other,
+                page("/static/{*path}", Nobody, "/static/app.css".to_owned()),
+            ),
+        ]
+    }
+}
