@@ -308,7 +308,7 @@ async fn a_host_invites_prints_and_sees_off_without_script_and_hostile_names_sta
     let done = it.web.form(&path, &fields).cookie(&host).send().await;
     // Loading the page again asks for no second visitor.
     assert_eq!(done.status, 303, "{}", done.text);
-    let shown = done.location().to_owned();
+    let shown = done.location();
     let id = shown
         .trim_start_matches("/visits/")
         .trim_end_matches("/link")

@@ -18,6 +18,15 @@ pub const LATE_MAX_MS: i64 = 5 * 60_000;
 /// Visitors of one host at a time where the site says nothing else.
 pub const PER_HOST: u32 = 5;
 
+/// Passes that one visit can have, one after the other. Each one that ends is a line of the site's revocation list.
+pub const PASSES_MAX: usize = 5;
+
+/// Invitations of one host within 24 hours, cancelled ones among them.
+pub const INVITATIONS_A_DAY: usize = 20;
+
+/// Visits of one host that are not over, cancelled ones among them: so many can stand in the revocation list.
+pub const INVITATIONS_OPEN: usize = 60;
+
 /// Whether a visitor may be alone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -149,6 +158,49 @@ pub fn invite(request: &Request, facts: &Facts, now: Timestamp) -> Result<Plan, 
         request.escort
     };
     Ok(Plan { during, escort })
+}
+
+/// A visit as far as it counts against its host: when it was asked for, and when it ends. Cancelled ones count like others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Made {
+    /// When the visitor was invited.
+    pub at: Timestamp,
+    /// When the visit ends.
+    pub end: Timestamp,
+}
+
+/// Refuses a host who has invited too many already; says when there is room again.
+pub fn require_room(made: &[Made], now: Timestamp) -> Result<(), Refusal> {
+    let day = made.iter().map(|it| it.at.plus_ms(LENGTH_MAX_MS)).collect();
+    let open = made.iter().map(|it| it.end).collect();
+    let lifts = room_at(day, INVITATIONS_A_DAY, now).max(room_at(open, INVITATIONS_OPEN, now));
+    if lifts.is_none() {
+        return Ok(());
+    }
+    let mut refusal = Refusal::new(Code::TooManyInvitations)
+        .with("invitations_a_day", INVITATIONS_A_DAY)
+        .with("invitations_open", INVITATIONS_OPEN);
+    refusal.lifts_at = lifts;
+    Err(refusal)
+}
+
+/// Refuses another pass for a visit or booking that had `made` already of at most `max`. It lifts with the end: what comes after
+/// is another visit or booking.
+pub fn require_pass_room(made: usize, max: usize, end: Timestamp) -> Result<(), Refusal> {
+    if made < max {
+        return Ok(());
+    }
+    let mut refusal = Refusal::new(Code::TooManyPasses).with("max_passes", max);
+    refusal.lifts_at = Some(end);
+    Err(refusal)
+}
+
+/// When fewer than `max` of `ends` are still to come; `None`: now.
+fn room_at(mut ends: Vec<Timestamp>, max: usize, now: Timestamp) -> Option<Timestamp> {
+    ends.retain(|end| *end > now);
+    ends.sort_unstable();
+    let too_many = ends.len().checked_sub(max)?;
+    ends.get(too_many).copied()
 }
 
 /// Refuses unless the host can be there throughout: asked at the invitation, and again when the host loses a booking.

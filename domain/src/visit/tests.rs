@@ -112,6 +112,44 @@ fn each_other_rule_alone_refuses() {
 }
 
 #[test]
+fn a_host_has_room_for_so_many_a_day_and_so_many_at_all() {
+    let made = |at_hour: i64, end_hour: i64| Made {
+        at: at(at_hour),
+        end: at(end_hour),
+    };
+    let mut today = vec![made(-1, 1); INVITATIONS_A_DAY - 1];
+    today.push(made(-30, -5));
+    assert_eq!(
+        require_room(&today, NOW),
+        Ok(()),
+        "yesterday's are forgotten"
+    );
+    today.push(made(-2, -1));
+    let refusal = require_room(&today, NOW).unwrap_err();
+    assert_eq!(
+        (refusal.code, refusal.lifts_at),
+        (Code::TooManyInvitations, Some(at(22)))
+    );
+    assert_eq!(require_room(&today, at(22)), Ok(()));
+
+    let mut open = vec![made(-100, 50); INVITATIONS_OPEN - 1];
+    assert_eq!(require_room(&open, NOW), Ok(()));
+    open.push(made(-90, 40));
+    let refusal = require_room(&open, NOW).unwrap_err();
+    assert_eq!(refusal.lifts_at, Some(at(40)));
+}
+
+#[test]
+fn a_visit_has_so_many_passes() {
+    assert_eq!(require_pass_room(4, PASSES_MAX, at(1)), Ok(()));
+    let refusal = require_pass_room(5, PASSES_MAX, at(1)).unwrap_err();
+    assert_eq!(
+        (refusal.code, refusal.lifts_at),
+        (Code::TooManyPasses, Some(at(1)))
+    );
+}
+
+#[test]
 fn bookings_cover_a_visit_together_and_who_runs_the_site_needs_none() {
     let mut facts = facts();
     facts.host.booked = vec![span(2, 3), span(0, 2)];

@@ -136,6 +136,9 @@ async fn rows(
                 ));
             }
         }
+        if let Some((_, lines)) = store::revocations::newest(&mut tx, site.id).await? {
+            found.extend(revocations(&site.name, lines.len()));
+        }
         for stream in store::streams::of_site(&mut tx, Scope::System, site.id).await? {
             if !stream.open {
                 found.push(Finding::fail(
@@ -152,6 +155,17 @@ async fn rows(
     found.extend(backlog(&mut tx, running, now).await?);
     found.push(mails(&mut tx, now).await?);
     Ok(found)
+}
+
+/// A long list is named before gateways refuse it.
+fn revocations(site: &str, lines: usize) -> Option<Finding> {
+    (lines > store::revocations::LONG).then(|| {
+        Finding::warn(
+            "revocations",
+            format!("{site}: {lines} lines; gateways refuse a list of more than 240 KiB, and then revoke nobody"),
+            "find out in the record who issues and ends so many passes, and suspend them; lines go when what they end would have ended",
+        )
+    })
 }
 
 /// Every key that the logs and the newest keyring name must be there, and private.
@@ -363,4 +377,20 @@ async fn mails(tx: &mut Tx, now: Timestamp) -> anyhow::Result<Finding> {
             "look into the server's log for `outbox`, and whether mail.dir can be written",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_is_named_before_gateways_refuse_it() {
+        assert!(revocations("松江", store::revocations::LONG).is_none());
+        let found = revocations("松江", store::revocations::LONG + 1);
+        assert!(
+            found.is_some_and(
+                |it| it.level == super::super::Level::Warn && it.cause.contains("4001")
+            )
+        );
+    }
 }

@@ -21,10 +21,15 @@ const GAPS: usize = 64;
 pub async fn check_streams(app: &App) -> Result<bool, FlowError> {
     let grown = gaps::grown(&mut app.db.read().await?, STREAMS).await?;
     let mut more = grown.len() == usize::try_from(STREAMS).unwrap_or(usize::MAX);
+    let mut failed = None;
     for (gateway, stream, last) in grown {
-        more |= check_stream(app, gateway, stream, last).await?;
+        // One that cannot be counted keeps no other from being counted.
+        match check_stream(app, gateway, stream, last).await {
+            Ok(rest) => more |= rest,
+            Err(error) => failed = Some(error),
+        }
     }
-    Ok(more)
+    failed.map_or(Ok(more), Err)
 }
 
 async fn check_stream(

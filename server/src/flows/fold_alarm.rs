@@ -12,6 +12,9 @@ use crate::store::Tx;
 use crate::store::alarms::{self, Alarm, Word};
 use crate::store::gateways::Gateway;
 
+/// Advisory copies of one gateway that wait for their seals, at most: the records of more come with the seals.
+const UNCONFIRMED: u64 = 64;
+
 /// Where an event stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct At {
@@ -96,13 +99,20 @@ pub(super) async fn fold_alarm(
         zone: event.zone,
         once: says.turn == Turn::Once,
         latching: says.latching,
+        times: 1,
         since: event.at.wall,
         confirmed: at.sealed,
         refuted: false,
         cleared_at: None,
         acknowledged: None,
     };
-    Ok(alarms::begin(tx, &word, &new, app.now()).await? > 0)
+    if !at.sealed && alarms::unconfirmed(tx, gateway.id).await? >= UNCONFIRMED {
+        return Ok(false);
+    }
+    if alarms::begin(tx, &word, &new, app.now()).await? > 0 {
+        return Ok(true);
+    }
+    Ok(at.sealed && new.once && alarms::come_again(tx, &word).await? > 0)
 }
 
 /// After the events of a seal: copies under its numbers that it did not confirm were wrong.

@@ -10,10 +10,11 @@ use sekisho_domain::wire::code::EventCode;
 
 use super::change::{Change, change};
 use super::record::{Draft, record};
+use super::visits::end_hostless_visits;
 use super::{Actor, FlowError, authority, input};
 use crate::app::App;
 use crate::store::site_access::{self, SiteAccess};
-use crate::store::{Scope, organisations, sites};
+use crate::store::{Scope, locks, organisations, people, sites, visits};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -28,7 +29,8 @@ pub struct GrantSiteAccess {
     pub until: Option<Timestamp>,
 }
 
-/// Opens a site to a company, or changes from and until when. Bookings that were made before stay. Refused with `not_found`,
+/// Opens a site to a company, or changes from and until when. Bookings that were made before stay; visits whose hosts can no
+/// longer be there end. Refused with `not_found`,
 /// `not_allowed`, `invalid_input` or `interval_empty`.
 pub async fn grant_site_access(
     app: &App,
@@ -67,6 +69,11 @@ async fn attempt(
     if want.until.is_some_and(|until| until <= want.from) {
         return Err(Code::IntervalEmpty.into());
     }
+    // Whoever invites somebody meanwhile waits here, and then finds the new times.
+    let people: Vec<_> =
+        people::list(&mut change.tx, Scope::System, company.id, None, i64::MAX).await?;
+    let people: Vec<_> = people.iter().map(|it| it.id).collect();
+    locks::lock_all(&mut change.tx, &people, &[]).await?;
     let access = SiteAccess {
         site: site.id,
         company: company.id,
@@ -87,5 +94,25 @@ async fn attempt(
             .body(&body),
     )
     .await?;
+    end_visits(app, actor, &access, change).await?;
     Ok(access)
+}
+
+/// Ends the visits for which the company's access no longer lasts.
+async fn end_visits(
+    app: &App,
+    actor: &Actor,
+    access: &SiteAccess,
+    change: &mut Change<'_>,
+) -> Result<(), FlowError> {
+    let (site, company, now) = (access.site, access.company, app.now());
+    let hosts = visits::hosts_at(&mut change.tx, Scope::System, site, company, now).await?;
+    if hosts.is_empty() {
+        return Ok(());
+    }
+    change.facts(site).await?;
+    for host in hosts {
+        end_hostless_visits(app, actor, host, site, change).await?;
+    }
+    Ok(())
 }

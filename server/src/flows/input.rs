@@ -9,6 +9,9 @@ pub const NAME_MAX: usize = 120;
 /// Most characters of an address (RFC 5321 §4.5.3.1.3, less the brackets).
 pub const EMAIL_MAX: usize = 254;
 
+/// Most characters of a visitor's purpose: with a name of [`NAME_MAX`] it always fits one opening, whatever the characters.
+pub const PURPOSE_MAX: usize = 100;
+
 /// A name of 1 to [`NAME_MAX`] characters without control characters, trimmed. `field` is named in the refusal.
 pub fn name(field: &'static str, text: &str) -> Result<String, Refusal> {
     let text = text.trim();
@@ -49,9 +52,12 @@ pub fn reason(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
-/// What a visitor comes for: 1 to [`REASON_MAX`] characters without control characters, trimmed.
+/// What a visitor comes for: 1 to [`PURPOSE_MAX`] characters without control characters, trimmed.
 pub fn purpose(text: &str) -> Result<String, Refusal> {
-    reason(text).map_err(|_| invalid("purpose"))
+    reason(text)
+        .ok()
+        .filter(|text| text.chars().count() <= PURPOSE_MAX)
+        .ok_or_else(|| invalid("purpose").with("max", PURPOSE_MAX))
 }
 
 /// What is wrong lies in `field`.

@@ -14,7 +14,7 @@ use super::change::{Change, change};
 use super::issue_visit_pass::{Signer, issue};
 use super::record::{Draft, record};
 use super::secret::Secret;
-use super::visitor_mail::send_link;
+use super::visitor_mail::{link, send_link};
 use super::visits::{body, host_facts};
 use super::{Actor, FlowError, authority, book_seat, input};
 use crate::app::App;
@@ -60,7 +60,7 @@ pub struct Invited {
     pub link: String,
 }
 
-/// Invites a visitor. Refused with the codes of [`visit::invite`], `invalid_input`, `site_held`, `not_found` or `not_allowed`;
+/// Invites a visitor. Refused with the codes of [`visit::invite`] and [`visit::require_room`], `invalid_input`, `site_held`, `not_found` or `not_allowed`;
 /// recorded as `visit.refused`.
 pub async fn invite_visitor(
     app: &App,
@@ -79,7 +79,7 @@ pub async fn invite_visitor(
         Box::pin(attempt(app, actor, want, secret, key, change))
     })
     .await?;
-    send_link(app, &invited, &site, &host);
+    send_link(app, &invited.visit, &invited.link, &site, &host);
     Ok(invited)
 }
 
@@ -99,6 +99,10 @@ async fn attempt(
     {
         return Err(Code::SiteHeld.into());
     }
+    let a_day_ago = app.now().plus_ms(-visit::LENGTH_MAX_MS);
+    let made =
+        visits::made_for_host(&mut change.tx, Scope::System, host.id, a_day_ago, app.now()).await?;
+    visit::require_room(&made, app.now())?;
     let request = visit::Request {
         start: want.starts_at,
         end: want.ends_at,
@@ -135,12 +139,7 @@ async fn attempt(
     tell(app, actor, &visit, change).await?;
     change.facts(site.id).await?;
     let pass = issue(app, actor, &visit, &doors, key, change).await?;
-    // The configured address, never the Host header of whoever asked.
-    let link = format!(
-        "{}/visitor-pass?token={}",
-        app.config.public_url(),
-        secret.text()
-    );
+    let link = link(app, secret);
     Ok((Invited { visit, pass, link }, site, host))
 }
 
@@ -203,10 +202,55 @@ async fn tell(
     let mut draft = Draft::new(app, Some(visit.site), EventCode::VisitInvited)
         .visit(app, visit)
         .actor(app, actor);
-    let said = serde_json::json!({ "name": visit.name, "purpose": visit.purpose }).to_string();
+    let said = said(&visit.name, &visit.purpose);
     let mut body = body(visit);
     body.host = Some(draft.commit(app, "subject", &visit.host_subject.to_string()));
     body.visitor = Some(draft.commit(app, "visitor", &said));
     record(&mut change.tx, app, draft.body(&body)).await?;
     Ok(())
+}
+
+/// What the opening says of a visitor.
+fn said(name: &str, purpose: &str) -> String {
+    serde_json::json!({ "name": name, "purpose": purpose }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use proptest::prelude::*;
+    use sekisho_domain::evidence::disclosure::{OPENING_MAX, disclose, read};
+
+    use super::input::{NAME_MAX, PURPOSE_MAX};
+    use super::*;
+
+    fn opens(name: &str, purpose: &str) {
+        let (name, purpose) = (
+            input::name("name", name).unwrap(),
+            input::purpose(purpose).unwrap(),
+        );
+        let said = said(&name, &purpose);
+        let opening = disclose([255; 16], "visitor", &said);
+        assert!(opening.len() <= OPENING_MAX, "{}", opening.len());
+        assert_eq!(read(&opening), Some(("visitor".to_owned(), said)));
+    }
+
+    #[test]
+    fn the_longest_name_and_purpose_fit_an_opening_in_any_script() {
+        for c in ["来", "𠮷", "\"", "\\", "a"] {
+            opens(&c.repeat(NAME_MAX), &c.repeat(PURPOSE_MAX));
+        }
+        let long = input::purpose(&"来".repeat(PURPOSE_MAX + 1)).unwrap_err();
+        assert_eq!(
+            (long.code, long.data["max"].as_str()),
+            (Code::InvalidInput, "100")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_longest_kanji_fit(name in "[一-龠𠀀-𪛖\"\\\\]{120}", purpose in "[一-龠𠀀-𪛖\"\\\\]{100}") {
+            opens(&name, &purpose);
+        }
+    }
 }

@@ -9,6 +9,7 @@ use sekisho_domain::pass::{Claims, LIFE_MAX_S, static_text};
 use sekisho_domain::reach;
 use sekisho_domain::refusal::Code;
 use sekisho_domain::time::Interval;
+use sekisho_domain::visit::require_pass_room;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
 
@@ -23,6 +24,9 @@ use crate::store::holder_keys::{self, RegisteredKey};
 use crate::store::passes::{self, Pass};
 use crate::store::sites::Site;
 use crate::store::{Scope, columns, doors, holds, locks, people, sites, subjects};
+
+/// Passes that one booking can have, one after the other. Each one that ends is a line of the site's revocation list.
+pub const PASSES_MAX: usize = 20;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +57,8 @@ pub struct Issued {
 }
 
 /// Issues a pass. For a phone whose key has an active pass for this booking already, that one; active passes for other phones
-/// end, and so do earlier prints where another is printed. Refused with `not_found`, `not_allowed`, `booking_cancelled`, `booking_ended`, `person_suspended`, `no_holder_key` or
-/// `static_not_accepted`.
+/// end, and so do earlier prints where another is printed. Refused with `not_found`, `not_allowed`, `booking_cancelled`, `booking_ended`, `person_suspended`, `no_holder_key`,
+/// `static_not_accepted` or `too_many_passes`.
 pub async fn issue_pass(app: &App, actor: &Actor, want: IssuePass) -> Result<Issued, FlowError> {
     let key = app.key(Purpose::Pass)?;
     let key = &key;
@@ -120,6 +124,8 @@ async fn attempt(
     {
         return Ok(Issued { pass, text: None });
     }
+    let made = passes::of_booking(&mut change.tx, Scope::System, booking.id).await?;
+    require_pass_room(made.len(), PASSES_MAX, during.end)?;
     let subject = subjects::ensure(
         &mut change.tx,
         SubjectId::new(app.now().0, app.random()),

@@ -9,7 +9,7 @@ use sekisho_domain::ids::{PassId, VisitId};
 use sekisho_domain::pass::Claims;
 use sekisho_domain::reach;
 use sekisho_domain::refusal::Code;
-use sekisho_domain::visit::Escort;
+use sekisho_domain::visit::{Escort, PASSES_MAX, require_pass_room};
 use sekisho_domain::wire::body::PassBody;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
@@ -17,38 +17,58 @@ use sekisho_domain::wire::snapshot::PassState;
 use super::change::{Change, change};
 use super::end_pass::STATIC;
 use super::record::{Draft, record};
+use super::secret::Secret;
+use super::visitor_mail::{link, send_link};
 use super::visits::{end_active_pass, locked};
 use super::{Actor, FlowError};
 use crate::app::App;
 use crate::store::doors::Door;
+use crate::store::people::Person;
+use crate::store::sites::Site;
 use crate::store::visits::{self, Visit, VisitPass};
-use crate::store::{Scope, doors, holds};
+use crate::store::{Scope, doors, holds, people, sites};
 
 /// The key of passes.
 pub(super) struct Signer(pub(super) Arc<SigningKey>);
 
-/// Issues another pass for a visit, where the first is lost or used up; that one ends. Refused with `not_found`, `not_allowed`,
-/// `visit_cancelled`, `visit_ended`, `site_held` or `static_not_accepted`.
+/// Another pass of a visit.
+#[derive(Clone, Debug)]
+pub struct Reissued {
+    /// The visit.
+    pub visit: Visit,
+    /// The pass to print.
+    pub pass: VisitPass,
+    /// Where the visitor sees it without an account. Said only here.
+    pub link: String,
+}
+
+/// Issues another pass for a visit, where the first is lost or used up; that one ends, and the link to it, which may be in
+/// wrong hands. The new link is mailed where the first one was. Refused with `not_found`, `not_allowed`, `visit_cancelled`,
+/// `visit_ended`, `site_held`, `too_many_passes` or `static_not_accepted`.
 pub async fn issue_visit_pass(
     app: &App,
     actor: &Actor,
     id: VisitId,
-) -> Result<VisitPass, FlowError> {
+) -> Result<Reissued, FlowError> {
     let key = &Signer(app.key(Purpose::Pass)?);
-    change(app, actor, EventCode::RequestRefused, |change| {
-        Box::pin(attempt(app, actor, id, key, change))
+    let secret = &Secret::new(app);
+    let (made, site, host) = change(app, actor, EventCode::RequestRefused, |change| {
+        Box::pin(attempt(app, actor, id, secret, key, change))
     })
-    .await
+    .await?;
+    send_link(app, &made.visit, &made.link, &site, &host);
+    Ok(made)
 }
 
 async fn attempt(
     app: &App,
     actor: &Actor,
     id: VisitId,
+    secret: &Secret,
     key: &Signer,
     change: &mut Change<'_>,
-) -> Result<VisitPass, FlowError> {
-    let visit = locked(actor, Action::WriteVisit, id, change).await?;
+) -> Result<(Reissued, Site, Person), FlowError> {
+    let mut visit = locked(actor, Action::WriteVisit, id, change).await?;
     if visit.cancelled {
         return Err(Code::VisitCancelled.into());
     }
@@ -61,12 +81,25 @@ async fn attempt(
     {
         return Err(Code::SiteHeld.into());
     }
+    let made = visits::passes_made(&mut change.tx, Scope::System, visit.id).await?;
+    require_pass_room(made, PASSES_MAX, visit.during.end)?;
+    let site = sites::get(&mut change.tx, Scope::System, visit.site)
+        .await?
+        .ok_or(Code::NotFound)?;
+    let host = people::get(&mut change.tx, Scope::System, visit.host)
+        .await?
+        .ok_or(Code::NotFound)?;
     let doors = doors::list(&mut change.tx, Scope::System, visit.site).await?;
     change.facts(visit.site).await?;
     end_active_pass(app, actor, &visit, PassState::Revoked, change).await?;
-    issue(app, actor, &visit, &doors, key, change)
+    let pass = issue(app, actor, &visit, &doors, key, change)
         .await?
-        .ok_or(Code::StaticNotAccepted.into())
+        .ok_or(Code::StaticNotAccepted)?;
+    visits::set_link(&mut change.tx, Scope::System, visit.id, secret.hash()).await?;
+    visit.link_hash = secret.hash();
+    visit.version += 1;
+    let link = link(app, secret);
+    Ok((Reissued { visit, pass, link }, site, host))
 }
 
 /// A pass for a visit without an active one; `None` where no door on the way takes a printed one. The caller has locked host

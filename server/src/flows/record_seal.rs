@@ -80,14 +80,17 @@ pub async fn record_seal(app: &App, id: GatewayId, payload: &[u8]) -> Result<Rec
     if seal.gateway != gateway.id || seal.site != gateway.site {
         return Ok(Recorded::Refused("the seal names another gateway or site"));
     }
-    let new = store::streams::ensure(&mut tx, id, seal.stream, app.now()).await?;
+    store::streams::ensure(&mut tx, id, seal.stream, app.now()).await?;
     let Some(stream) = store::streams::lock(&mut tx, id, seal.stream).await? else {
         return Ok(Recorded::Refused("the stream has no row"));
     };
     let next = stream.end.seal_no + 1;
     if seal.seal_no > next {
-        note_hole(&mut tx, app, &seal).await?;
-        tx.commit().await?;
+        // Of a stream that never had a seal nothing is kept: a row for each id that a gateway makes up would be a row too many.
+        if stream.end.seal_no > 0 && seal.first_seq > stream.end.seq + 1 {
+            note_hole(&mut tx, app, &seal).await?;
+            tx.commit().await?;
+        }
         return Ok(Recorded::Ahead {
             stream: seal.stream,
             resend_from: next,
@@ -108,7 +111,7 @@ pub async fn record_seal(app: &App, id: GatewayId, payload: &[u8]) -> Result<Rec
         )
         .await;
     }
-    if new && store::streams::of_gateway(&mut tx, id).await?.len() > 1 {
+    if stream.end.seal_no == 0 && has_other_stream(&mut tx, &seal).await? {
         note_new_stream(&mut tx, app, &gateway, seal.stream).await?;
     }
     let applied = store_seal(&mut tx, app, &gateway, &seal, &publish, &stream, hash).await?;
@@ -118,6 +121,14 @@ pub async fn record_seal(app: &App, id: GatewayId, payload: &[u8]) -> Result<Rec
         site: gateway.site,
         applied,
     })
+}
+
+/// Whether the gateway has sealed in another stream before.
+async fn has_other_stream(tx: &mut Tx, seal: &Seal) -> Result<bool, FlowError> {
+    let streams = store::streams::of_gateway(tx, seal.gateway).await?;
+    Ok(streams
+        .iter()
+        .any(|it| it.stream != seal.stream && it.end.seal_no > 0))
 }
 
 /// What lies between is asked for again, and shown as missing for as long as it does not come.

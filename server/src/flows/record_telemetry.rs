@@ -8,6 +8,7 @@ use sekisho_domain::wire::topic::Channel;
 use sekisho_domain::wire::{PUBLISH_MAX, VERSION};
 
 use super::FlowError;
+use super::record_alert::is_own;
 use crate::app::App;
 use crate::store::gaps::{self, Gap, Kind, StreamSum};
 use crate::store::gateways::GatewayState;
@@ -54,6 +55,10 @@ pub async fn record_telemetry(
     if !batch.is_whole() {
         return Ok(Measured::Refused("a batch that does not add up"));
     }
+    let streams = store::streams::of_gateway(&mut tx, id).await?;
+    if !is_own(&mut tx, id, &streams, batch.stream).await? {
+        return Ok(Measured::Refused("not a stream of this gateway"));
+    }
     let now = app.now();
     let mut sum = gaps::lock(&mut tx, id, batch.stream, Kind::Telemetry, now).await?;
     sum.checked_at = now;
@@ -81,7 +86,7 @@ pub async fn record_telemetry(
     })
 }
 
-/// Keeps what is above the last number.
+/// Keeps what is above the last number. A device that is not enrolled gets no row, but its numbers have come.
 async fn keep(
     tx: &mut Tx,
     app: &App,
@@ -89,8 +94,11 @@ async fn keep(
     batch: &Telemetry,
 ) -> Result<(), FlowError> {
     let (now, kept) = (app.now(), sum.last_seq);
+    let enrolled = store::devices::enrolled(tx, sum.gateway).await?;
     for item in batch.items.iter().filter(|item| item.seq > kept) {
-        store::readings::put(tx, sum.gateway, item, now).await?;
+        if enrolled.contains(&item.device) {
+            store::readings::put(tx, sum.gateway, item, now).await?;
+        }
         sum.received += 1;
     }
     for gap in batch.gaps.iter().filter(|gap| gap.last > kept) {

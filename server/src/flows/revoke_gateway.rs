@@ -68,6 +68,7 @@ async fn attempt(
     store::certificates::revoke_all(tx, id, now).await?;
     store::devices::revoke_all(tx, id).await?;
     store::alarms::end_all(tx, id, now).await?;
+    store::gaps::end_all(tx, id).await?;
     let body = GatewayRevoked {
         gateway: id,
         last: last_stream(tx, id).await?,

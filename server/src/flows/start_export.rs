@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::store::exports::{Ended, Export, ExportState, Progress};
 use crate::store::{self, Scope};
 
-/// A site's next export waits for the one before it, but not longer than this: its process may have died, ms.
+/// An export that has not come on for so long is over: its process has died. Until then the site's next one waits, ms.
 pub(super) const ONE_AT_A_TIME_MS: i64 = 10 * 60_000;
 
 /// Stores the export and runs it; [`store::exports::get`] tells how it goes. Refused with `too_many_requests` while one of
@@ -41,12 +41,10 @@ pub async fn start_export(
         removed_at: None,
     };
     let mut tx = app.db.write().await?;
-    let last = store::exports::list(&mut tx, Scope::System, site, 1).await?;
+    // Between the look and the commit nobody starts another.
+    store::sites::lock_facts(&mut tx, Scope::System, site).await?;
     let since = app.now().plus_ms(-ONE_AT_A_TIME_MS);
-    if last
-        .iter()
-        .any(|it| it.state == ExportState::Running && it.started_at > since)
-    {
+    if store::exports::is_running(&mut tx, site, since).await? {
         return Err(Code::TooManyRequests.into());
     }
     store::exports::insert(&mut tx, &export).await?;

@@ -177,6 +177,12 @@ pub(super) async fn is_held(tx: &mut Tx, app: &App, site: SiteId) -> Result<bool
 /// what had not ended when its newest line was committed.
 async fn revocations(tx: &mut Tx, site: SiteId) -> Result<Option<Revocation>, FlowError> {
     let newest = store::revocations::newest(tx, site).await?;
+    if let Some((_, lines)) = newest.as_ref()
+        && lines.len() > store::revocations::LONG
+    {
+        let lines = lines.len();
+        tracing::warn!(site.id = %site, lines, "the revocation list is long: a gateway refuses one of more than 240 KiB");
+    }
     Ok(newest.map(|(epoch, lines)| Revocation {
         version: VERSION,
         site,

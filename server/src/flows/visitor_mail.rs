@@ -6,18 +6,19 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::deliver_outbox::span;
-use super::invite_visitor::Invited;
+use super::secret::Secret;
 use crate::app::App;
 use crate::store::people::{Locale, Person};
 use crate::store::sites::Site;
+use crate::store::visits::Visit;
 
 /// Mails the link, where an address was given; in a thread of its own, since a mailer may wait.
-pub fn send_link(app: &App, invited: &Invited, site: &Site, host: &Person) {
-    let Some(to) = invited.visit.email.clone() else {
+pub(super) fn send_link(app: &App, visit: &Visit, link: &str, site: &Site, host: &Person) {
+    let Some(to) = visit.email.clone() else {
         return;
     };
     let mailer = Arc::clone(&app.mailer);
-    let mail = compose(invited, site, host);
+    let mail = compose(visit, link, site, host);
     tokio::task::spawn_blocking(move || {
         let sent = mail.and_then(|(subject, text)| mailer.send(&to, &subject, &text));
         if let Err(error) = sent {
@@ -29,9 +30,20 @@ pub fn send_link(app: &App, invited: &Invited, site: &Site, host: &Person) {
     });
 }
 
+/// Where a visitor sees their pass. At the configured address, never the Host header of whoever asked.
+pub(super) fn link(app: &App, secret: &Secret) -> String {
+    let (base, token) = (app.config.public_url(), secret.text());
+    format!("{base}/visitor-pass?token={token}")
+}
+
 /// In both languages: nobody knows which one a visitor reads.
-fn compose(invited: &Invited, site: &Site, host: &Person) -> anyhow::Result<(String, String)> {
-    let (visit, link, place, zone) = (&invited.visit, &invited.link, &site.name, &site.time_zone);
+fn compose(
+    visit: &Visit,
+    link: &str,
+    site: &Site,
+    host: &Person,
+) -> anyhow::Result<(String, String)> {
+    let (place, zone) = (&site.name, &site.time_zone);
     let tz = TimeZone::get(zone)?;
     let (ja, en) = (
         span(visit.during, &tz, Locale::Ja)?,

@@ -11,6 +11,7 @@ use sekisho_domain::evidence::bundle::{
 };
 use sekisho_domain::evidence::tiles::{Tile, tiles_of};
 use sekisho_domain::ids::{EventId, SiteId};
+use sekisho_domain::time::Timestamp;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
@@ -88,12 +89,16 @@ pub(super) async fn write_bundle(app: &App, it: &Bundle<'_>) -> Result<u64, Flow
     finish(zip, partial, it.out.to_owned()).await
 }
 
-/// How far the writing is, written down at every twentieth.
+/// An export that says nothing for too long is taken for dead (`remove_bundles`), ms.
+const TELL_EVERY_MS: i64 = 30_000;
+
+/// How far the writing is, written down at every twentieth and at least every half minute.
 struct Steps<'a> {
     app: &'a App,
     export: Option<EventId>,
     done: usize,
     all: usize,
+    told: Timestamp,
 }
 
 impl<'a> Steps<'a> {
@@ -103,20 +108,23 @@ impl<'a> Steps<'a> {
             export,
             done: 0,
             all,
+            told: app.now(),
         }
     }
 
     async fn step(&mut self) -> Result<(), FlowError> {
         self.done += 1;
-        let Some(id) = self
-            .export
-            .filter(|_| self.done == 1 || self.done.is_multiple_of(self.all.div_ceil(20)))
-        else {
+        let now = self.app.now();
+        let due = self.done == 1
+            || self.done.is_multiple_of(self.all.div_ceil(20))
+            || now.since_ms(self.told) >= TELL_EVERY_MS;
+        let Some(id) = self.export.filter(|_| due) else {
             return Ok(());
         };
+        self.told = now;
         let progress = Progress::Writing(self.done as u64, self.all as u64);
         let mut tx = self.app.db.write().await?;
-        set_progress(&mut tx, id, progress).await?;
+        set_progress(&mut tx, id, progress, now).await?;
         Ok(tx.commit().await?)
     }
 }

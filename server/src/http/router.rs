@@ -150,6 +150,7 @@ fn visits() -> Router<Arc<App>> {
             get(pages::visitors::show).post(pages::visitors::invite),
         )
         .route("/visits/{visit}", get(pages::visitor::show))
+        .route("/visits/{visit}/link", get(pages::visitor::link))
         .route("/visits/{visit}/badge", get(pages::visitor::badge))
         .route("/visits/{visit}/cancel", post(pages::visitor::cancel))
         .route("/visits/{visit}/arrived", post(pages::visitor::arrived))

@@ -151,6 +151,21 @@ pub(super) fn end_cookie(app: &App) -> HeaderValue {
     set_cookie(app, "", 0)
 }
 
+/// `Set-Cookie` for one page of ours alone. Name, value and path are letters, digits and `-_/`.
+pub(super) fn page_cookie(
+    app: &App,
+    name: &str,
+    value: &str,
+    path: &str,
+    max_age_s: i64,
+) -> HeaderValue {
+    let secure = if over_tls(app) { "; Secure" } else { "" };
+    let text = format!(
+        "{name}={value}; Path={path}; HttpOnly; SameSite=Strict; Max-Age={max_age_s}{secure}"
+    );
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
 fn set_cookie(app: &App, value: &str, max_age_s: i64) -> HeaderValue {
     let (name, secure) = (
         cookie_name(app),

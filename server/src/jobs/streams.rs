@@ -10,6 +10,9 @@ use crate::flows::check_streams::check_streams;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// While there is more to count: others write, too.
+const MORE: Duration = Duration::from_millis(100);
+
 /// After a failure.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -22,7 +25,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
         }
         pause = match check_streams(&app).await {
-            Ok(true) => Duration::ZERO,
+            Ok(true) => MORE,
             Ok(false) => LOOK_EVERY,
             Err(error) => {
                 tracing::error!(

@@ -7,7 +7,7 @@ use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::code::EventCode;
 
 use super::columns::{corrupt, read, read_opt};
-use super::values::{int, time};
+use super::values::{count, int, time};
 use super::{Scope, Tx};
 use crate::on;
 
@@ -38,6 +38,8 @@ pub struct Alarm {
     pub once: bool,
     /// It stays on the list until somebody has acknowledged it, even when it is over.
     pub latching: bool,
+    /// How often it has come, by the sealed records; more than once only where `once` holds.
+    pub times: u64,
     /// When it began, by the gateway's clock.
     pub since: Timestamp,
     /// Its sealed record has come; before that this is an advisory copy.
@@ -59,6 +61,15 @@ impl Alarm {
     /// Whether somebody should look at it: it is on, or it was and nobody has seen to it.
     pub fn is_open(&self) -> bool {
         self.is_active() || (self.latching && !self.refuted && self.acknowledged.is_none())
+    }
+
+    /// What matters most comes first: fire, then doors that were forced, then the rest.
+    pub fn rank(&self) -> u8 {
+        match self.kind.as_str() {
+            "fire" => 0,
+            "forced_open" => 1,
+            _ => 2,
+        }
     }
 }
 
@@ -89,6 +100,7 @@ struct Row {
     zone_id: Option<String>,
     once: i64,
     latching: i64,
+    times: i64,
     since: i64,
     confirmed_at: Option<i64>,
     refuted_at: Option<i64>,
@@ -125,6 +137,7 @@ fn alarm(row: Row) -> sqlx::Result<Alarm> {
         zone: read_opt(ZoneId::parse_text, row.zone_id.as_deref())?,
         once: row.once == 1,
         latching: row.latching == 1,
+        times: count(row.times),
         since: Timestamp(row.since),
         confirmed: row.confirmed_at.is_some(),
         refuted: row.refuted_at.is_some(),
@@ -133,7 +146,8 @@ fn alarm(row: Row) -> sqlx::Result<Alarm> {
     })
 }
 
-/// Alarms of a site, newest first. `open_only`: those for which [`Alarm::is_open`] holds.
+/// Alarms of a site, newest first. `open_only`: those for which [`Alarm::is_open`] holds; in the order of [`Alarm::rank`], so
+/// that what matters most is never beyond the limit.
 pub async fn list(
     tx: &mut Tx,
     scope: Scope,
@@ -142,14 +156,14 @@ pub async fn list(
     limit: i64,
 ) -> sqlx::Result<Vec<Alarm>> {
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
-        "SELECT a.id, a.site_id, a.gateway_id, a.kind, a.code, a.door_id, a.device_id, a.zone_id, a.once, a.latching, a.since,
+        "SELECT a.id, a.site_id, a.gateway_id, a.kind, a.code, a.door_id, a.device_id, a.zone_id, a.once, a.latching, a.times, a.since,
                 a.confirmed_at, a.refuted_at, a.cleared_at,
                 a.acknowledged_by, a.acknowledged_person, p.name AS acknowledged_name, a.acknowledged_at, a.acknowledged_reason
            FROM alarm a JOIN site ON site.id = a.site_id LEFT JOIN person p ON p.id = a.acknowledged_person
           WHERE a.site_id = $1 AND ($2 IS NULL OR site.operator_id = $2)
             AND ($3 = 0 OR (a.refuted_at IS NULL
                  AND ((a.cleared_at IS NULL AND (a.once = 0 OR a.acknowledged_at IS NULL)) OR (a.latching = 1 AND a.acknowledged_at IS NULL))))
-          ORDER BY a.since DESC, a.id DESC LIMIT $4")
+          ORDER BY CASE WHEN $3 = 0 THEN 0 WHEN a.kind = 'fire' THEN 0 WHEN a.kind = 'forced_open' THEN 1 ELSE 2 END, a.since DESC, a.id DESC LIMIT $4")
         .bind(site.text()).bind(scope.bind()).bind(i64::from(open_only)).bind(limit)
         .fetch_all(c).await)?;
     rows.into_iter().map(alarm).collect()
@@ -158,7 +172,7 @@ pub async fn list(
 /// One alarm.
 pub async fn get(tx: &mut Tx, scope: Scope, id: AlarmId) -> sqlx::Result<Option<Alarm>> {
     let row: Option<Row> = on!(tx, c => sqlx::query_as(
-        "SELECT a.id, a.site_id, a.gateway_id, a.kind, a.code, a.door_id, a.device_id, a.zone_id, a.once, a.latching, a.since,
+        "SELECT a.id, a.site_id, a.gateway_id, a.kind, a.code, a.door_id, a.device_id, a.zone_id, a.once, a.latching, a.times, a.since,
                 a.confirmed_at, a.refuted_at, a.cleared_at,
                 a.acknowledged_by, a.acknowledged_person, p.name AS acknowledged_name, a.acknowledged_at, a.acknowledged_reason
            FROM alarm a JOIN site ON site.id = a.site_id LEFT JOIN person p ON p.id = a.acknowledged_person
@@ -184,19 +198,43 @@ pub struct Word<'a> {
     pub at: Timestamp,
 }
 
-/// Writes down that an alarm began; 0 when this very event was heard before, or when it goes on since an earlier one.
+/// Writes down that an alarm began; 0 when this very event was heard before, when it goes on since an earlier one, or when it
+/// has no end of its own and nobody has seen to an earlier one. What is sealed is only taken together with what is confirmed:
+/// a copy may yet be refuted.
 pub async fn begin(tx: &mut Tx, word: &Word<'_>, new: &Alarm, now: Timestamp) -> sqlx::Result<u64> {
     let confirmed = new.confirmed.then_some(now.0);
     on!(tx, c => sqlx::query(
         "INSERT INTO alarm (id, site_id, gateway_id, kind, code, place, door_id, device_id, zone_id, stream, seq, once, latching, since, heard_at, confirmed_at)
          SELECT $1, $2, $3, $4, CAST($5 AS BIGINT), $6, $7, $8, $9, $10, CAST($11 AS BIGINT), CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT)
           WHERE NOT EXISTS (SELECT 1 FROM alarm
-                 WHERE gateway_id = $3 AND kind = $4 AND place = $6 AND cleared_at IS NULL AND once = 0 AND stream = $10 AND seq < $11)
+                 WHERE gateway_id = $3 AND kind = $4 AND place = $6 AND stream = $10 AND seq < $11
+                   AND cleared_at IS NULL AND refuted_at IS NULL AND (once = 0 OR acknowledged_at IS NULL)
+                   AND (confirmed_at IS NOT NULL OR CAST($16 AS BIGINT) IS NULL))
          ON CONFLICT (gateway_id, stream, seq) DO NOTHING")
         .bind(new.id.text()).bind(new.site.text()).bind(word.gateway.text()).bind(word.kind).bind(i64::from(new.code as u16)).bind(&word.place)
         .bind(new.door.map(|id| id.text())).bind(new.device.map(|id| id.text())).bind(new.zone.map(|id| id.text()))
         .bind(word.stream.text()).bind(int(word.seq)).bind(i64::from(new.once)).bind(i64::from(new.latching)).bind(word.at.0).bind(now.0).bind(confirmed)
         .execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Counts a sealed record of an alarm without an end of its own that nobody has seen to: on the last row before this word.
+pub async fn come_again(tx: &mut Tx, word: &Word<'_>) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query(
+        "UPDATE alarm SET times = times + 1
+          WHERE gateway_id = $1 AND stream = $2
+            AND seq = (SELECT MAX(seq) FROM alarm
+                        WHERE gateway_id = $1 AND kind = $3 AND place = $4 AND stream = $2 AND seq < $5
+                          AND once = 1 AND confirmed_at IS NOT NULL AND refuted_at IS NULL AND acknowledged_at IS NULL)")
+        .bind(word.gateway.text()).bind(word.stream.text()).bind(word.kind).bind(&word.place).bind(int(word.seq))
+        .execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Alarms of a gateway of which only the advisory copy has come, and that nobody has seen to; how many.
+pub async fn unconfirmed(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<u64> {
+    let (rows,): (i64,) = on!(tx, c => sqlx::query_as(
+        "SELECT COUNT(*) FROM alarm WHERE gateway_id = $1 AND confirmed_at IS NULL AND refuted_at IS NULL AND acknowledged_at IS NULL")
+        .bind(gateway.text()).fetch_one(c).await)?;
+    Ok(count(rows))
 }
 
 /// Writes down that the sealed record of an alarm's beginning has come; 0 when it was there.

@@ -90,6 +90,15 @@ pub async fn list(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Vec<D
     rows.into_iter().map(device).collect()
 }
 
+/// The devices of a gateway that are enrolled.
+pub async fn enrolled(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<Vec<DeviceId>> {
+    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT id FROM device WHERE gateway_id = $1 AND state = 'enrolled' ORDER BY id")
+        .bind(gateway.text()).fetch_all(c).await)?;
+    rows.into_iter()
+        .map(|(id,)| sound(DeviceId::parse_text(&id)))
+        .collect()
+}
+
 /// Writes down a device as its gateway recorded it; a known one of the same gateway is brought up to date.
 pub async fn enrol(
     tx: &mut Tx,

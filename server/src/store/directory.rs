@@ -55,8 +55,13 @@ pub async fn search(
             AND (LOWER(p.name) LIKE LOWER($2) ESCAPE '!' OR LOWER(o.name) LIKE LOWER($2) ESCAPE '!'
                  OR (($1 IS NULL OR p.organisation_id = $1) AND p.email LIKE LOWER($2) ESCAPE '!'))
             AND ($3 IS NULL
-                 OR p.name > (SELECT a.name FROM person a WHERE a.id = $3)
-                 OR (p.name = (SELECT a.name FROM person a WHERE a.id = $3) AND p.id > $3))
+                 OR p.name > (SELECT a.name FROM person a WHERE a.id = $3
+                                 AND ($1 IS NULL OR a.organisation_id = $1
+                                      OR EXISTS (SELECT 1 FROM subject x JOIN site s ON s.id = x.site_id WHERE x.person_id = a.id AND s.operator_id = $1)))
+                 OR (p.name = (SELECT a.name FROM person a WHERE a.id = $3
+                                  AND ($1 IS NULL OR a.organisation_id = $1
+                                       OR EXISTS (SELECT 1 FROM subject x JOIN site s ON s.id = x.site_id WHERE x.person_id = a.id AND s.operator_id = $1)))
+                     AND p.id > $3))
           ORDER BY p.name, p.id
           LIMIT $4")
         .bind(scope.bind())

@@ -138,14 +138,19 @@ pub async fn insert(tx: &mut Tx, export: &Export) -> sqlx::Result<u64> {
         .execute(c).await.map(|done| done.rows_affected()))
 }
 
-/// Writes down how far one is.
-pub async fn set_progress(tx: &mut Tx, id: EventId, progress: Progress) -> sqlx::Result<u64> {
+/// Writes down how far one is, and with it that its process lives.
+pub async fn set_progress(
+    tx: &mut Tx,
+    id: EventId,
+    progress: Progress,
+    now: Timestamp,
+) -> sqlx::Result<u64> {
     let (done, files) = match progress {
         Progress::Writing(done, files) => (done, files),
         Progress::Cuts | Progress::Done => (0, 0),
     };
-    on!(tx, c => sqlx::query("UPDATE export SET stage = $1, files_done = $2, files = $3 WHERE id = $4 AND state = 'running'")
-        .bind(progress.name()).bind(int(done)).bind(int(files)).bind(id.text())
+    on!(tx, c => sqlx::query("UPDATE export SET stage = $1, files_done = $2, files = $3, progress_at = $4 WHERE id = $5 AND state = 'running'")
+        .bind(progress.name()).bind(int(done)).bind(int(files)).bind(now.0).bind(id.text())
         .execute(c).await.map(|done| done.rows_affected()))
 }
 
@@ -220,9 +225,17 @@ pub async fn set_removed(tx: &mut Tx, id: EventId, now: Timestamp) -> sqlx::Resu
         .execute(c).await.map(|done| done.rows_affected()))
 }
 
-/// Those that began before `before` and never ended: their process is gone.
+/// Whether one of a site is under way that came on after `since`.
+pub async fn is_running(tx: &mut Tx, site: SiteId, since: Timestamp) -> sqlx::Result<bool> {
+    let (rows,): (i64,) = on!(tx, c => sqlx::query_as(
+        "SELECT COUNT(*) FROM export WHERE site_id = $1 AND state = 'running' AND COALESCE(progress_at, started_at) > $2")
+        .bind(site.text()).bind(since.0).fetch_one(c).await)?;
+    Ok(rows > 0)
+}
+
+/// Those that never ended and did not come on since `before`: their process is gone.
 pub async fn abandoned(tx: &mut Tx, before: Timestamp) -> sqlx::Result<Vec<EventId>> {
-    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT id FROM export WHERE state = 'running' AND started_at < $1 ORDER BY id")
+    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT id FROM export WHERE state = 'running' AND COALESCE(progress_at, started_at) < $1 ORDER BY id")
         .bind(before.0).fetch_all(c).await)?;
     rows.into_iter()
         .map(|(id,)| sound(EventId::parse_text(&id)))

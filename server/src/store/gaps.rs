@@ -45,7 +45,7 @@ pub struct StreamSum {
     pub missing_to: Option<u64>,
     /// Since when it does not add up.
     pub since: Option<Timestamp>,
-    /// False while seals of an unknown version stop it.
+    /// False while seals of an unknown version stop it; those of a revoked gateway come no more.
     pub open: bool,
     /// When this was last counted.
     pub checked_at: Timestamp,
@@ -147,7 +147,7 @@ pub async fn of_site(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Ve
            FROM stream_sum s
            JOIN gateway g ON g.id = s.gateway_id
            JOIN site ON site.id = g.site_id
-           LEFT JOIN stream_head h ON h.gateway_id = s.gateway_id AND h.stream = s.stream AND s.kind = 'evidence'
+           LEFT JOIN stream_head h ON h.gateway_id = s.gateway_id AND h.stream = s.stream AND s.kind = 'evidence' AND g.state <> 'revoked'
           WHERE g.site_id = $1 AND ($2 IS NULL OR site.operator_id = $2)
           ORDER BY s.gateway_id, s.stream, s.kind")
         .bind(site.text()).bind(scope.bind()).fetch_all(c).await)?;
@@ -208,6 +208,16 @@ pub async fn set(tx: &mut Tx, sum: &StreamSum) -> sqlx::Result<u64> {
         .execute(c).await.map(|done| done.rows_affected()))
 }
 
+/// Ends the waiting for what a gateway that is no more was asked for again; in how many of its streams.
+pub async fn end_all(tx: &mut Tx, gateway: GatewayId) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query(
+        "UPDATE stream_sum
+            SET missing_to = NULL, wrong_since = CASE WHEN received + declared = last_seq THEN NULL ELSE wrong_since END
+          WHERE gateway_id = $1 AND missing_to IS NOT NULL")
+        .bind(gateway.text())
+        .execute(c).await.map(|done| done.rows_affected()))
+}
+
 /// Writes down numbers that are not there; 0 when that was known.
 pub async fn note(tx: &mut Tx, gap: &Gap) -> sqlx::Result<u64> {
     on!(tx, c => sqlx::query(
@@ -218,13 +228,13 @@ pub async fn note(tx: &mut Tx, gap: &Gap) -> sqlx::Result<u64> {
         .execute(c).await.map(|done| done.rows_affected()))
 }
 
-/// Evidence streams that have grown, or were stopped, since their sum was last counted.
+/// Evidence streams that have grown since their sum was last counted, the longest uncounted first: none keeps another waiting.
 pub async fn grown(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<(GatewayId, StreamId, u64)>> {
     let rows: Vec<(String, String, i64)> = on!(tx, c => sqlx::query_as(
         "SELECT h.gateway_id, h.stream, h.last_seq
            FROM stream_head h LEFT JOIN stream_sum s ON s.gateway_id = h.gateway_id AND s.stream = h.stream AND s.kind = 'evidence'
-          WHERE s.last_seq IS NULL OR s.last_seq < h.last_seq OR s.missing_to IS NOT NULL
-          ORDER BY h.updated_at, h.gateway_id, h.stream LIMIT $1")
+          WHERE s.last_seq IS NULL OR s.last_seq < h.last_seq
+          ORDER BY COALESCE(s.checked_at, h.updated_at), h.gateway_id, h.stream LIMIT $1")
         .bind(limit).fetch_all(c).await)?;
     rows.into_iter()
         .map(|(gateway, stream, last)| {

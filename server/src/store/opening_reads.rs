@@ -25,7 +25,8 @@ pub async fn is_known(tx: &mut Tx, scope: Scope, it: &OpeningRead<'_>) -> sqlx::
            FROM opening_read r
            JOIN site ON site.id = r.site_id
           WHERE r.site_id = $1 AND r.actor = $2 AND r.kind = $3 AND r.day = $4
-            AND ($5 IS NULL OR site.operator_id = $5)")
+            AND ($5 IS NULL OR site.operator_id = $5
+                 OR EXISTS (SELECT 1 FROM site_access x WHERE x.site_id = site.id AND x.company_id = $5))")
         .bind(it.site.text()).bind(it.actor).bind(it.kind).bind(it.day).bind(scope.bind())
         .fetch_optional(c).await)?;
     Ok(row.is_some())

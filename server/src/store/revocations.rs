@@ -9,6 +9,10 @@ use super::Tx;
 use super::columns::{corrupt, read};
 use crate::on;
 
+/// A list with more lines is named to whoever runs the server. Gateways refuse one of more than 240 KiB, and then nobody is
+/// revoked there; that is some 5,000 lines.
+pub const LONG: usize = 4_000;
+
 /// Revokes a pass or a subject at a site until the thing ends by itself; gives the new number of the list. Again for the same
 /// thing: a new number, the later end.
 pub async fn put(tx: &mut Tx, site: SiteId, line: RevocationLine) -> sqlx::Result<u64> {

@@ -5,7 +5,7 @@ use sekisho_domain::crypto::Digest;
 use sekisho_domain::ids::{OrganisationId, PassId, PersonId, SiteId, SubjectId, VisitId, ZoneId};
 use sekisho_domain::presence::Presence;
 use sekisho_domain::time::{Interval, Timestamp};
-use sekisho_domain::visit::{Escort, Standing, standing};
+use sekisho_domain::visit::{Escort, Made, Standing, standing};
 use sekisho_domain::wire::snapshot::PassState;
 
 use super::columns::{corrupt, interval, one, read, read_opt};
@@ -245,6 +245,73 @@ pub async fn open_of_host(
     rows.into_iter().map(Visit::try_from).collect()
 }
 
+/// What counts against a host within the scope: visits at whatever site, cancelled or not, that were asked for after `since` or
+/// are not over at `now`.
+pub async fn made_for_host(
+    tx: &mut Tx,
+    scope: Scope,
+    host: PersonId,
+    since: Timestamp,
+    now: Timestamp,
+) -> sqlx::Result<Vec<Made>> {
+    let rows: Vec<(i64, i64)> = on!(tx, c => sqlx::query_as(
+        "SELECT v.created_at, v.ends_at
+           FROM visit v
+          WHERE v.host_id = $1
+            AND ($2 IS NULL OR v.operator_id = $2 OR v.company_id = $2)
+            AND (v.created_at > $3 OR v.ends_at > $4)")
+        .bind(host.text())
+        .bind(scope.bind())
+        .bind(since.0)
+        .bind(now.0)
+        .fetch_all(c).await)?;
+    let made = |(at, end)| Made {
+        at: Timestamp(at),
+        end: Timestamp(end),
+    };
+    Ok(rows.into_iter().map(made).collect())
+}
+
+/// The hosts of a company within the scope with visits at a site that are not over at `now` and not cancelled.
+pub async fn hosts_at(
+    tx: &mut Tx,
+    scope: Scope,
+    site: SiteId,
+    company: OrganisationId,
+    now: Timestamp,
+) -> sqlx::Result<Vec<PersonId>> {
+    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as(
+        "SELECT DISTINCT v.host_id
+           FROM visit v
+          WHERE v.site_id = $1
+            AND v.company_id = $2
+            AND ($3 IS NULL OR v.operator_id = $3 OR v.company_id = $3)
+            AND v.state = 'invited'
+            AND v.ends_at > $4
+          ORDER BY v.host_id")
+        .bind(site.text())
+        .bind(company.text())
+        .bind(scope.bind())
+        .bind(now.0)
+        .fetch_all(c).await)?;
+    rows.iter()
+        .map(|(id,)| read(PersonId::parse_text, id))
+        .collect()
+}
+
+/// Gives a visit of the scope another link; the one before is dead.
+pub async fn set_link(tx: &mut Tx, scope: Scope, id: VisitId, hash: Digest) -> sqlx::Result<()> {
+    one(on!(tx, c => sqlx::query(
+        "UPDATE visit
+            SET link_hash = $3, version = version + 1
+          WHERE id = $1
+            AND ($2 IS NULL OR operator_id = $2 OR company_id = $2)")
+        .bind(id.text())
+        .bind(scope.bind())
+        .bind(hash.0.to_vec())
+        .execute(c).await.map(|done| done.rows_affected()))?)
+}
+
 /// Cancels a visit of the scope; [`sqlx::Error::RowNotFound`] when it is cancelled already.
 pub async fn cancel(tx: &mut Tx, scope: Scope, id: VisitId) -> sqlx::Result<()> {
     one(on!(tx, c => sqlx::query(
@@ -332,6 +399,20 @@ pub async fn pass_of(tx: &mut Tx, scope: Scope, visit: VisitId) -> sqlx::Result<
         .bind(scope.bind())
         .fetch_optional(c).await)?;
     row.map(VisitPass::try_from).transpose()
+}
+
+/// How many passes a visit of the scope has had.
+pub async fn passes_made(tx: &mut Tx, scope: Scope, visit: VisitId) -> sqlx::Result<usize> {
+    let (n,): (i64,) = on!(tx, c => sqlx::query_as(
+        "SELECT CAST(COUNT(*) AS BIGINT)
+           FROM visit_pass p
+           JOIN visit v ON v.id = p.visit_id
+          WHERE p.visit_id = $1
+            AND ($2 IS NULL OR v.operator_id = $2 OR v.company_id = $2)")
+        .bind(visit.text())
+        .bind(scope.bind())
+        .fetch_one(c).await)?;
+    usize::try_from(n).map_err(|_| corrupt("a number of passes out of range"))
 }
 
 /// Ends an active pass of the scope; [`sqlx::Error::RowNotFound`] when it is not active.

@@ -81,7 +81,7 @@ fn a_credential_that_failed_leaves_the_rest_unknown() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
-    /// Every refusal of a sound credential has a cure, and a refusal at the first look never has an empty one.
+    /// A refusal of a sound credential for up to three reasons always has a cure; who is let in needs none.
     #[test]
     fn every_refusal_has_a_cure(mut r in request(), f in facts(), at in clock()) {
         r.direction = Direction::In;

@@ -24,6 +24,7 @@ use crate::flows::authority;
 use crate::flows::cancel_visit::cancel_visit;
 use crate::flows::invite_visitor::{InviteVisitor, invite_visitor};
 use crate::flows::issue_visit_pass::issue_visit_pass;
+use crate::flows::read_openings::read_openings;
 use crate::flows::receive_visitor::{visitor_arrived, visitor_left};
 use crate::flows::set_visitor_policy::set_visitor_policy;
 use crate::http::extract::{Json, NoBody, Path, Query};
@@ -94,7 +95,7 @@ pub struct AddVisit {
     pub zone: ZoneId,
     /// What the visitor is called: 1 to 120 characters.
     pub name: String,
-    /// What they come for: 1 to 200 characters.
+    /// What they come for: 1 to 100 characters.
     pub purpose: String,
     /// From when. A bare local time is refused.
     #[schema(inline)]
@@ -120,6 +121,9 @@ pub struct VisitCode {
     pub pass: PassId,
     /// What is printed (`K1:…`). It lets in once.
     pub code: String,
+    /// Only where it was just issued: the page that shows the code without an account. The one before is dead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// What a site says about visitors.
@@ -237,6 +241,7 @@ pub async fn list(
     for it in found {
         items.push(reader.shown(it, app.now()).await?);
     }
+    looked(&app, reader, site).await?;
     Ok(Page::all(items))
 }
 
@@ -244,11 +249,10 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/v1/visits/{visit}", tag = "visits", params(("visit" = String, Path)), responses((status = 200, body = Visit), (status = "default", body = Problem)))]
 pub async fn get(
     State(app): State<Arc<App>>,
-    mut reader: Reader,
+    reader: Reader,
     Path(id): Path<VisitId>,
 ) -> Result<Answer<Visit>> {
-    let it = reader.visit(id, Action::ReadVisit).await?;
-    Ok(Answer(reader.shown(it, app.now()).await?))
+    seen(&app, reader, id).await
 }
 
 /// The code of the visitor's pass, to be printed. Refused with `pass_not_active` where there is none that opens anything.
@@ -258,6 +262,7 @@ pub async fn code(mut reader: Reader, Path(id): Path<VisitId>) -> Result<Answer<
     Ok(Answer(VisitCode {
         pass: pass.id,
         code: static_text(&pass.signed),
+        link: None,
     }))
 }
 
@@ -269,7 +274,8 @@ pub async fn qr(mut reader: Reader, Path(id): Path<VisitId>) -> Result<Response>
     picture(&pass)
 }
 
-/// Issues another pass, where the first is lost or used up; that one ends.
+/// Issues another pass, where the first is lost or used up; that one ends, and so does the visitor's link. Refused with
+/// `too_many_passes` where the visit has had five.
 #[utoipa::path(post, path = "/api/v1/visits/{visit}/pass", tag = "visits", params(("visit" = String, Path)),
     responses((status = 201, body = VisitCode), (status = "default", body = Problem)))]
 pub async fn reissue(
@@ -278,12 +284,17 @@ pub async fn reissue(
     Path(id): Path<VisitId>,
     _: NoBody,
 ) -> Result<Response> {
-    let pass = issue_visit_pass(&app, &caller.actor, id).await?;
-    let made = VisitCode {
-        pass: pass.id,
-        code: static_text(&pass.signed),
+    let made = issue_visit_pass(&app, &caller.actor, id).await?;
+    let mut code = VisitCode {
+        pass: made.pass.id,
+        code: static_text(&made.pass.signed),
+        link: Some(made.link),
     };
-    Ok(created(&format!("/api/v1/visits/{id}/code"), &made))
+    let mut response = created(&format!("/api/v1/visits/{id}/code"), &code);
+    // As of an invitation: a repeat gets everything but the secret.
+    code.link = None;
+    response.extensions_mut().insert(KeepInstead(json!(code)));
+    Ok(response)
 }
 
 /// Cancels a visit; its pass opens nothing from then on. Whoever is inside stays listed until somebody sees them go.
@@ -365,9 +376,22 @@ pub fn picture(pass: &VisitPass) -> Result<Response> {
 
 async fn again(app: &App, caller: Caller, id: VisitId) -> Result<Answer<Visit>> {
     let tx = app.db.read().await?;
-    let mut reader = Reader { caller, tx };
+    seen(app, Reader { caller, tx }, id).await
+}
+
+async fn seen(app: &App, mut reader: Reader, id: VisitId) -> Result<Answer<Visit>> {
     let it = reader.visit(id, Action::ReadVisit).await?;
-    Ok(Answer(reader.shown(it, app.now()).await?))
+    let site = it.site;
+    let shown = reader.shown(it, app.now()).await?;
+    looked(app, reader, site).await?;
+    Ok(Answer(shown))
+}
+
+/// Records the look at visitors' names, before they are shown. The reader's transaction ends first.
+pub async fn looked(app: &App, reader: Reader, site: SiteId) -> Result<()> {
+    let actor = reader.caller.actor.clone();
+    drop(reader);
+    Ok(read_openings(app, &actor, site, "visits").await?)
 }
 
 impl Reader {

@@ -1,4 +1,4 @@
-//! One booking: what was booked, and how to undo it.
+//! One booking: what was booked, and how to change it. A cancellation can be taken back for a minute by who cancelled.
 
 use std::sync::Arc;
 
@@ -9,32 +9,58 @@ use sekisho_domain::authority::Action;
 use sekisho_domain::booking::AllocationState;
 use sekisho_domain::ids::BookingId;
 use sekisho_domain::refusal::Code;
+use sekisho_domain::time::Timestamp;
 use serde::Deserialize;
 
 use super::home::{Card, card};
+use super::map::Map;
+use super::refused::{Refused, refused};
+use super::seat_texts::{SeatTexts, seat_texts};
+use super::stay::{Stay, stay, troubles, way};
+use super::when::Wall;
 use super::{Frame, page, see_other};
 use crate::app::App;
 use crate::flows::cancel_booking::cancel_booking;
+use crate::flows::extend_booking::{ExtendBooking, extend_booking};
+use crate::flows::release_booking::release_booking;
+use crate::flows::undo_cancel::undo_cancel;
+use crate::flows::{Actor, FlowError};
 use crate::http::api::Reader;
-use crate::http::extract::{Path, Query};
+use crate::http::extract::{Form, Path, Query};
 use crate::http::problem::{Error, Result};
 use crate::http::session::Caller;
-use crate::store::bookings;
+use crate::store::bookings::{self, Booking};
+use crate::store::{allocations, sites};
 
 #[derive(Template)]
 #[template(path = "booking.html")]
 struct Page {
     f: Frame,
+    w: &'static SeatTexts,
     title: &'static str,
     state: &'static str,
     card: Card,
     is_mine: bool,
+    /// Until when a cancellation can be taken back.
+    undo: Option<String>,
+    /// The same seat and times, to look whether they can be booked again.
+    again: String,
+    restored: bool,
+    stay: Option<Stay>,
+    map: Option<Map>,
+    troubles: Vec<String>,
 }
 
-/// What the address bar says.
+/// What the address bar says: what was just done.
 #[derive(Deserialize)]
 pub struct Asked {
-    made: Option<String>,
+    done: Option<String>,
+}
+
+/// A later end.
+#[derive(Deserialize)]
+pub struct Extend {
+    until: String,
 }
 
 /// `GET /bookings/{booking}`
@@ -46,7 +72,7 @@ pub async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response> {
     let booking = reader.booking(id, Action::ReadBooking).await?;
-    let scope = reader.scope();
+    let (scope, w, now) = (reader.scope(), seat_texts(f.lang), app.now());
     // By person: that query brings the names along.
     let found = bookings::of_person(
         &mut reader.tx,
@@ -60,19 +86,40 @@ pub async fn show(
         .into_iter()
         .find(|it| it.booking.id == id)
         .ok_or(Error::from(Code::NotFound))?;
-    let is_mine = reader
-        .caller
-        .person
-        .as_ref()
-        .is_some_and(|me| me.id == booking.person);
-    let (state, title) = words(&f, booking.state, asked.made.is_some());
-    let card = card(&mut reader, named, f.lang, app.now()).await?;
+    let me = reader.caller.person.as_ref().map(|me| me.id);
+    let site = sites::get(&mut reader.tx, scope, booking.site).await?;
+    let wall = Wall::new(site.as_ref().map_or("UTC", |site| &site.time_zone), f.lang);
+    let day = wall.day(booking.during.start);
+    let done = asked.done.as_deref();
+    let (state, title) = words(&f, w, booking.state, done);
+    let card = card(&mut reader, named, f.lang, now).await?;
     page(&Page {
+        undo: undo_until(&mut reader, &booking, &wall, now).await?,
+        again: format!(
+            "/sites/{}/book?day={day}&from={}&to={}&seat={}#chosen",
+            booking.site,
+            wall.clock(booking.during.start),
+            wall.clock(booking.during.end),
+            booking.seat
+        ),
+        restored: done == Some("undone") && booking.state.is_live(),
+        stay: stay(&mut reader, &booking, &wall, (w, f.lang), now).await?,
+        map: if card.is_over {
+            None
+        } else {
+            way(&mut reader, &booking, w).await?
+        },
+        troubles: if card.is_over {
+            Vec::new()
+        } else {
+            troubles(&mut reader, booking.site, &wall, w).await?
+        },
         f,
+        w,
         title,
         state,
         card,
-        is_mine,
+        is_mine: me == Some(booking.person),
     })
 }
 
@@ -86,14 +133,122 @@ pub async fn cancel(
     Ok(see_other(&format!("/bookings/{id}")))
 }
 
-fn words(f: &Frame, state: AllocationState, made: bool) -> (&'static str, &'static str) {
+/// `POST /bookings/{booking}/undo`
+pub async fn undo(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    caller: Caller,
+    Path(id): Path<BookingId>,
+) -> Result<Response> {
+    let done = undo_cancel(&app, &caller.actor, id).await;
+    told(&app, f, &caller.actor, id, done, "undone").await
+}
+
+/// `POST /bookings/{booking}/extend`
+pub async fn extend(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    caller: Caller,
+    Path(booking): Path<BookingId>,
+    Form(want): Form<Extend>,
+) -> Result<Response> {
+    let until = Timestamp::parse_rfc3339(&want.until).map_err(|_| Error::invalid("until"))?;
+    let want = ExtendBooking {
+        booking,
+        until,
+        seen: None,
+    };
+    let done = extend_booking(&app, &caller.actor, want).await;
+    told(&app, f, &caller.actor, booking, done, "extended").await
+}
+
+/// `POST /bookings/{booking}/release`
+pub async fn release(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<BookingId>,
+) -> Result<Response> {
+    release_booking(&app, &caller.actor, id).await?;
+    Ok(see_other(&format!("/bookings/{id}?done=released")))
+}
+
+/// The booking again, or the refusal with what is possible instead.
+async fn told(
+    app: &App,
+    f: Frame,
+    actor: &Actor,
+    id: BookingId,
+    done: std::result::Result<Booking, FlowError>,
+    word: &str,
+) -> Result<Response> {
+    let refusal = match done {
+        Ok(_) => return Ok(see_other(&format!("/bookings/{id}?done={word}"))),
+        Err(FlowError::Refused(refusal)) if refusal.code != Code::NotFound => refusal,
+        Err(error) => return Err(error.into()),
+    };
+    let mut tx = app.db.read().await?;
+    let booking = bookings::get(&mut tx, actor.scope(), id).await?;
+    let site = match &booking {
+        Some(booking) => sites::get(&mut tx, actor.scope(), booking.site).await?,
+        None => None,
+    };
+    drop(tx);
+    let Some((booking, site)) = booking.zip(site) else {
+        return Err(refusal.into());
+    };
+    let told = Refused {
+        site: &site,
+        refusal: &refusal,
+        own: Some(&booking).filter(|_| word == "extended"),
+        again: (f.t.show_booking, format!("/bookings/{id}")),
+    };
+    refused(app, f, actor, told).await
+}
+
+/// Until when the viewer can take a cancellation back.
+async fn undo_until(
+    reader: &mut Reader,
+    booking: &Booking,
+    wall: &Wall,
+    now: Timestamp,
+) -> Result<Option<String>> {
+    if booking.state != AllocationState::Cancelled || booking.during.end <= now {
+        return Ok(None);
+    }
+    let scope = reader.scope();
+    let known = allocations::cancelled(&mut reader.tx, scope, booking.allocation).await?;
+    let me = reader.caller.actor.text();
+    Ok(known
+        .filter(|(how, by)| *by == me && now < how.final_at())
+        .map(|(how, _)| wall.seconds(how.final_at())))
+}
+
+fn words(
+    f: &Frame,
+    w: &SeatTexts,
+    state: AllocationState,
+    done: Option<&str>,
+) -> (&'static str, &'static str) {
+    let word = state_word(f, state);
+    let title = match (state, done) {
+        (AllocationState::Cancelled, _) => f.t.cancelled_title,
+        (AllocationState::Released, Some("released")) => w.released_title,
+        (AllocationState::Confirmed, Some("made")) => f.t.booked_title,
+        (state, Some("undone")) if state.is_live() => w.undone_title,
+        (state, Some("extended")) if state.is_live() => w.extended_title,
+        _ => f.t.booking_title,
+    };
+    (word, title)
+}
+
+/// What a state is called.
+pub(super) fn state_word(f: &Frame, state: AllocationState) -> &'static str {
     match state {
-        AllocationState::Held => (f.t.state_held, f.t.booking_title),
-        AllocationState::Confirmed if made => (f.t.state_confirmed, f.t.booked_title),
-        AllocationState::Confirmed => (f.t.state_confirmed, f.t.booking_title),
-        AllocationState::Present => (f.t.state_present, f.t.booking_title),
-        AllocationState::Left => (f.t.state_left, f.t.booking_title),
-        AllocationState::Released => (f.t.state_released, f.t.booking_title),
-        AllocationState::Cancelled => (f.t.state_cancelled, f.t.cancelled_title),
+        AllocationState::Held => f.t.state_held,
+        AllocationState::Confirmed => f.t.state_confirmed,
+        AllocationState::Present => f.t.state_present,
+        AllocationState::Left => f.t.state_left,
+        AllocationState::Released => f.t.state_released,
+        AllocationState::Cancelled => f.t.state_cancelled,
     }
 }

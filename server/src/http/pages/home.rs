@@ -1,15 +1,19 @@
-//! Home: the next booking as one card, then later ones, then where a seat can be booked.
+//! Home: the next booking as one card; the usual seat with one tap; then later bookings, then where a seat can be booked.
+//! Nothing booked: the usual seat comes first. During the visit the card is about staying and leaving.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use sekisho_domain::booking::AllocationState;
-use sekisho_domain::ids::{BookingId, PersonId, SiteId};
+use sekisho_domain::ids::{BookingId, SiteId};
 use sekisho_domain::time::Timestamp;
 
+use super::map::Map;
+use super::seat_texts::{SeatTexts, seat_texts};
+use super::stay::{Stay, stay, troubles, way};
+use super::usual::{Habit, habit};
 use super::when::Wall;
 use super::{Frame, page};
 use crate::app::App;
@@ -21,13 +25,27 @@ use crate::store::bookings::{self, Named};
 use crate::store::sites::{Site, SiteState};
 use crate::store::{sites, zones};
 
+/// Most bookings that are listed; the rest is on the page of all bookings.
+const LATER: usize = 4;
+
 #[derive(Template)]
 #[template(path = "home.html")]
 struct Page {
     f: Frame,
-    next: Option<Card>,
+    w: &'static SeatTexts,
+    next: Option<Next>,
+    usual: Option<Habit>,
     later: Vec<Card>,
+    more: bool,
     sites: Vec<Place>,
+}
+
+/// The card.
+struct Next {
+    card: Card,
+    stay: Option<Stay>,
+    map: Option<Map>,
+    troubles: Vec<String>,
 }
 
 /// A booking on a page.
@@ -38,7 +56,6 @@ pub(super) struct Card {
     pub(super) seat: String,
     pub(super) zone: String,
     pub(super) when: String,
-    pub(super) until: String,
     pub(super) person: String,
     pub(super) state: AllocationState,
     pub(super) is_over: bool,
@@ -57,44 +74,59 @@ pub async fn show(
     me: Me,
     mut reader: Reader,
 ) -> Result<Response> {
-    let mut cards = coming(&mut reader, me.id, f.lang, app.now())
-        .await?
-        .into_iter();
+    let (w, now) = (seat_texts(f.lang), app.now());
     let (scope, own) = (reader.scope(), reader.caller.organisation);
-    let sites = sites::list(&mut reader.tx, scope)
-        .await?
-        .into_iter()
-        .filter(|site| site.state != SiteState::Closed);
+    let mut coming = bookings::of_person(&mut reader.tx, scope, me.id, now, 60).await?;
+    coming.retain(|it| it.booking.state.is_live());
+    let mut coming = coming.into_iter();
+    let next = match coming.next() {
+        Some(named) => Some(next(&mut reader, named, (w, f.lang), now).await?),
+        None => None,
+    };
+    let mut later = Vec::new();
+    for named in coming.by_ref().take(LATER) {
+        later.push(card(&mut reader, named, f.lang, now).await?);
+    }
+    let usual = habit(&mut reader, me.id, w, f.lang, now).await?;
+    let mut sites = sites::list(&mut reader.tx, scope).await?;
+    sites.retain(|site| site.state != SiteState::Closed);
+    for n in (0..sites.len()).rev() {
+        if sites[n].operator != own && reader.has_ended(&sites[n]).await? {
+            sites.remove(n);
+        }
+    }
     let place = |site: Site| Place {
         id: site.id,
         name: site.name,
         operated: f.runs_sites && site.operator == own,
     };
     page(&Page {
-        next: cards.next(),
-        later: cards.collect(),
-        sites: sites.map(place).collect(),
+        w,
+        next,
+        usual,
+        later,
+        more: coming.next().is_some(),
+        sites: sites.into_iter().map(place).collect(),
         f,
     })
 }
 
-async fn coming(
+async fn next(
     reader: &mut Reader,
-    me: PersonId,
-    lang: Lang,
+    named: Named,
+    (w, lang): (&'static SeatTexts, Lang),
     now: Timestamp,
-) -> Result<Vec<Card>> {
+) -> Result<Next> {
+    let booking = named.booking.clone();
     let scope = reader.scope();
-    let mut cards = Vec::new();
-    for named in bookings::of_person(&mut reader.tx, scope, me, now, 20).await? {
-        if !matches!(
-            named.booking.state,
-            AllocationState::Cancelled | AllocationState::Released
-        ) {
-            cards.push(card(reader, named, lang, now).await?);
-        }
-    }
-    Ok(cards)
+    let site = sites::get(&mut reader.tx, scope, booking.site).await?;
+    let wall = Wall::new(site.as_ref().map_or("UTC", |site| &site.time_zone), lang);
+    Ok(Next {
+        stay: stay(reader, &booking, &wall, (w, lang), now).await?,
+        map: way(reader, &booking, w).await?,
+        troubles: troubles(reader, booking.site, &wall, w).await?,
+        card: card(reader, named, lang, now).await?,
+    })
 }
 
 /// A booking with what the page about it shows.
@@ -106,26 +138,17 @@ pub(super) async fn card(
 ) -> Result<Card> {
     let (scope, it) = (reader.scope(), named.booking);
     let site = sites::get(&mut reader.tx, scope, it.site).await?;
-    let zones: BTreeMap<_, _> = zones::list(&mut reader.tx, scope, it.site)
-        .await?
-        .into_iter()
-        .map(|zone| (zone.id, zone.name))
-        .collect();
+    let zone = zones::get(&mut reader.tx, scope, it.zone).await?;
     let wall = Wall::new(site.as_ref().map_or("UTC", |site| &site.time_zone), lang);
     Ok(Card {
         id: it.id,
         site_id: it.site,
         site: named.site,
         seat: named.seat,
-        zone: zones.get(&it.zone).cloned().unwrap_or_default(),
+        zone: zone.map_or(String::new(), |zone| zone.name),
         when: wall.span(it.during),
-        until: wall.clock(it.during.end),
         person: named.person,
         state: it.state,
-        is_over: it.during.end <= now
-            || matches!(
-                it.state,
-                AllocationState::Cancelled | AllocationState::Released
-            ),
+        is_over: it.during.end <= now || !it.state.is_live(),
     })
 }

@@ -1,18 +1,41 @@
 //! Pages: server-rendered, Japanese first, complete without script. A page says its state before it offers navigation and has
 //! one strong action.
 
+pub mod alarm;
+pub mod attention;
 pub mod book;
 pub mod booking;
+pub mod bookings;
+pub mod choose;
+pub mod equipment;
 pub mod error;
+pub mod evidence;
+pub mod export;
 pub mod home;
 pub mod language;
+mod map;
 pub mod now;
+mod offer;
 pub mod order;
 pub mod pass;
+pub mod people;
+pub mod person;
+mod plan;
+pub mod record;
+mod refused;
+pub mod roll_call;
+mod seat_texts;
 pub mod setup;
 pub mod sign_in;
+mod stay;
 pub mod texts;
+pub mod texts_site;
+pub mod texts_trouble;
+pub mod texts_visitors;
 pub mod today;
+mod usual;
+pub mod visitor;
+pub mod visitors;
 pub mod when;
 
 use askama::Template;
@@ -28,6 +51,7 @@ use super::lang::Lang;
 use super::problem::{Error, Result, Written};
 use super::session::Caller;
 use texts::{Texts, texts};
+use texts_site::{SiteTexts, site_texts};
 
 /// What surrounds every page.
 pub struct Frame {
@@ -35,24 +59,50 @@ pub struct Frame {
     pub lang: Lang,
     /// Its words.
     pub t: &'static Texts,
+    /// Its words of the pages for who runs sites.
+    pub s: &'static SiteTexts,
     /// Who is signed in.
     pub me: Option<String>,
-    /// Whether the navigation leads to what managers see.
+    /// Whether the navigation leads to today at the sites.
     pub runs_sites: bool,
+    /// Whether it leads to people.
+    pub runs_people: bool,
+    /// Whether it leads to evidence.
+    pub reads_evidence: bool,
     /// Where the language switch comes back to.
     pub here: String,
 }
 
 impl Frame {
     fn new(lang: Lang, caller: Option<&Caller>, here: String) -> Self {
+        let me = caller.and_then(|caller| caller.person.as_ref());
+        let operates = me.is_some_and(|me| me.operates);
+        let role = caller.map(|caller| caller.actor.role);
+        let runs = matches!(role, Some(Role::Owner | Role::Manager));
         Self {
             lang,
             t: texts(lang),
-            me: caller
-                .and_then(|caller| caller.person.as_ref())
-                .map(|me| me.name.clone()),
-            runs_sites: caller.is_some_and(|caller| caller.actor.role != Role::Member),
+            s: site_texts(lang),
+            me: me.map(|me| me.name.clone()),
+            runs_sites: operates && runs,
+            runs_people: runs,
+            reads_evidence: operates && (runs || role == Some(Role::Auditor)),
             here,
+        }
+    }
+
+    /// Which entry of the navigation this page belongs to; empty for none.
+    pub fn section(&self) -> &'static str {
+        let path = self.here.split('?').next().unwrap_or_default();
+        let mut parts = path.trim_start_matches('/').split('/');
+        match (parts.next(), parts.nth(1)) {
+            (Some(""), _) => "home",
+            (Some("bookings"), None) if path == "/bookings" => "bookings",
+            (Some("people"), _) => "people",
+            (Some("evidence"), _) | (Some("sites"), Some("evidence" | "exports")) => "evidence",
+            (Some("today"), _)
+            | (Some("sites"), Some("today" | "roll-call" | "equipment" | "records")) => "today",
+            _ => "",
         }
     }
 }

@@ -1,15 +1,21 @@
-//! How a site is now: who is inside, who is expected, how doors, devices, link and evidence are, what was refused and why.
+//! How a site is now: who is inside, who is expected, how doors, devices, link and evidence are, what needs a human, what was
+//! refused and why.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use sekisho_domain::access::Mode;
 use sekisho_domain::booking::AllocationState;
-use sekisho_domain::ids::{DoorId, PersonId, ZoneId};
+use sekisho_domain::ids::{DoorId, EventId, PersonId, SiteId, ZoneId};
+use sekisho_domain::presence::State;
 use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::code::EventCode;
 
+use super::attention::{self, Attention, attention};
+use super::roll_call::state_word;
 use super::texts::{self, Texts, texts};
+use super::texts_site::{SiteTexts, site_texts};
+use super::visitors::{self, VisitorsNow};
 use super::when::Wall;
 use crate::app::App;
 use crate::http::api::Reader;
@@ -20,47 +26,46 @@ use crate::store::bookings::Named;
 use crate::store::doors::Door;
 use crate::store::events::EventRow;
 use crate::store::gateways::{Gateway, GatewayState};
-use crate::store::holds::{Hold, Kind};
+use crate::store::log::Log;
 use crate::store::presence::Presence;
 use crate::store::sites::Site;
 use crate::store::{
-    at_site, bookings, devices, doors, events, gateways, holds, log, presence, seats, zones,
+    Scope, Tx, at_site, bookings, devices, doors, events, gateways, holds, log, presence, seats,
+    zones,
 };
 
 /// Most rows of the last records.
 const EVENTS: usize = 12;
 
-/// Most rows of the last refusals.
-const REFUSALS: usize = 5;
+/// How many events are looked at for them.
+const LOOK_BACK: i64 = 40;
 
-/// How many events are looked at for both.
-const LOOK_BACK: i64 = 150;
+/// Most rows of the last refusals.
+const REFUSALS: i64 = 6;
 
 /// The part of "today at the site" that changes.
 #[derive(Template)]
 #[template(path = "now.html")]
 pub struct Now {
     t: &'static Texts,
+    s: &'static SiteTexts,
+    site: SiteId,
     as_of: String,
     inside: usize,
     seats: usize,
     zones: Vec<Group>,
     expected: Vec<Expected>,
-    doors: Vec<DoorNow>,
+    visitors: VisitorsNow,
+    doors: usize,
+    /// Doors that are not in normal mode, with their mode.
+    stopped: Vec<(String, &'static str)>,
     devices: usize,
+    silent: usize,
     link: Link,
-    held: Option<Held>,
     evidence: Option<Evidence>,
+    attention: Vec<Attention>,
     refusals: Vec<Record>,
     events: Vec<Record>,
-}
-
-struct DoorNow {
-    name: String,
-    mode: &'static str,
-    /// Its shape: a mode is never told by colour alone.
-    shape: &'static str,
-    since: Option<String>,
 }
 
 struct Group {
@@ -69,11 +74,15 @@ struct Group {
 }
 
 struct Inside {
+    id: PersonId,
     name: String,
     since: String,
+    /// Where the state is not plainly "inside".
+    unclear: Option<&'static str>,
 }
 
 struct Expected {
+    id: PersonId,
     name: String,
     company: String,
     seat: String,
@@ -87,19 +96,15 @@ struct Link {
     heard: Option<String>,
 }
 
-/// Nothing is signed or granted here.
-struct Held {
-    cause: &'static str,
-    cure: &'static str,
-    since: String,
-}
-
 struct Evidence {
     at: String,
     size: u64,
+    word: &'static str,
+    shape: &'static str,
 }
 
 struct Record {
+    id: EventId,
     at: String,
     err_s: String,
     what: &'static str,
@@ -110,24 +115,12 @@ struct Record {
 
 /// Reads how a site is now. The caller may see it.
 pub async fn now_at(app: &App, reader: &mut Reader, site: &Site, lang: Lang) -> Result<Now> {
-    let (scope, id, tx) = (reader.scope(), site.id, &mut reader.tx);
+    let visitors = visitors::at_site(app, reader, site, lang).await?;
+    let (scope, id, now) = (reader.scope(), site.id, app.now());
+    let tx = &mut reader.tx;
     let doors = doors::list(tx, scope, id).await?;
-    let names = Names {
-        people: at_site::names(tx, scope, id).await?.into_iter().collect(),
-        zones: zones::list(tx, scope, id)
-            .await?
-            .into_iter()
-            .map(|zone| (zone.id, zone.name))
-            .collect(),
-        doors: doors
-            .iter()
-            .map(|door| (door.id, door.name.clone()))
-            .collect(),
-        wall: Wall::new(&site.time_zone, lang),
-        lang,
-        t: texts(lang),
-    };
-    let (wall, t, now) = (&names.wall, names.t, app.now());
+    let names = Names::of(tx, scope, site, &doors, lang).await?;
+    let wall = &names.wall;
     let mut present = presence::list(tx, scope, id).await?;
     // An unclear state counts as inside: a roll-call that forgets somebody is worse than one that asks twice.
     present.retain(|row| row.state.may_be_inside());
@@ -136,40 +129,43 @@ pub async fn now_at(app: &App, reader: &mut Reader, site: &Site, lang: Lang) -> 
         .whole(wall.day(now))
         .ok_or_else(|| anyhow::anyhow!("a day without an end"))?;
     let booked = bookings::at_site(tx, scope, id, today).await?;
-    let rows = events::list(tx, scope, id, None, true, LOOK_BACK).await?;
-    let refusals = rows
-        .iter()
-        .filter(|row| row.code == EventCode::AccessDenied as u16);
+    let refusals = events::of_code(tx, scope, id, EventCode::AccessDenied, REFUSALS).await?;
+    let latest = events::list(tx, scope, id, None, true, LOOK_BACK).await?;
     let log = log::current(tx, scope, Some(id)).await?;
     let hold = holds::of_site(tx, scope, id).await?;
+    let gateways = gateways::list(tx, scope, id).await?;
+    let known = attention::Known {
+        site: id,
+        doors: &names.doors,
+        gateways: &gateways,
+        hold: hold.as_ref(),
+        log: log.as_ref(),
+        wall,
+        lang,
+        now,
+    };
+    let found = attention(tx, scope, &known).await?;
+    let enrolled = devices::list(tx, scope, id).await?;
+    let (before, after) = (names.t.as_of_before, names.t.as_of_after);
     Ok(Now {
-        t,
-        as_of: format!("{}{}{}", t.as_of_before, wall.seconds(now), t.as_of_after),
+        t: names.t,
+        s: names.s,
+        site: id,
+        as_of: format!("{before}{}{after}", wall.seconds(now)),
         seats: seats::list(tx, scope, id).await?.len(),
-        devices: devices::list(tx, scope, id)
-            .await?
-            .iter()
-            .filter(|it| it.enrolled)
-            .count(),
-        link: names.link(gateways::list(tx, scope, id).await?),
-        held: hold.map(|hold| names.held(&hold)),
-        evidence: log.map(|log| Evidence {
-            at: wall.seconds(log.sequenced_at),
-            size: log.size,
-        }),
-        refusals: refusals
-            .take(REFUSALS)
-            .map(|row| names.record(row))
-            .collect(),
-        events: rows
-            .iter()
-            .take(EVENTS)
-            .map(|row| names.record(row))
-            .collect(),
+        doors: doors.len(),
+        stopped: names.stopped(&doors),
+        devices: enrolled.iter().filter(|it| it.enrolled).count(),
+        silent: found.silent,
+        link: names.link(&gateways),
+        evidence: log.map(|log| names.evidence(&log, hold.is_some(), found.incomplete)),
+        attention: found.list,
+        refusals: refusals.iter().map(|row| names.record(row)).collect(),
+        events: names.latest(&latest),
         expected: names.expected(booked, &inside, now),
         zones: names.groups(&present),
-        inside: inside.len(),
-        doors: doors.into_iter().map(|door| names.door(door)).collect(),
+        inside: inside.len() + visitors.inside.len(),
+        visitors,
     })
 }
 
@@ -181,9 +177,65 @@ struct Names {
     wall: Wall,
     lang: Lang,
     t: &'static Texts,
+    s: &'static SiteTexts,
 }
 
 impl Names {
+    async fn of(
+        tx: &mut Tx,
+        scope: Scope,
+        site: &Site,
+        doors: &[Door],
+        lang: Lang,
+    ) -> Result<Self> {
+        let zones = zones::list(tx, scope, site.id).await?;
+        let people = at_site::names(tx, scope, site.id).await?;
+        Ok(Self {
+            people: people.into_iter().collect(),
+            zones: zones.into_iter().map(|zone| (zone.id, zone.name)).collect(),
+            doors: doors
+                .iter()
+                .map(|door| (door.id, door.name.clone()))
+                .collect(),
+            wall: Wall::new(&site.time_zone, lang),
+            lang,
+            t: texts(lang),
+            s: site_texts(lang),
+        })
+    }
+
+    /// Doors that are not in normal mode.
+    fn stopped(&self, doors: &[Door]) -> Vec<(String, &'static str)> {
+        doors
+            .iter()
+            .filter(|door| door.mode != Mode::Normal)
+            .map(|door| (door.name.clone(), texts::mode(door.mode, self.lang)))
+            .collect()
+    }
+
+    fn evidence(&self, log: &Log, held: bool, incomplete: bool) -> Evidence {
+        let (word, shape) = match (held, incomplete) {
+            (true, _) => (self.s.sealed_held, "no"),
+            (false, true) => (self.s.sealed_late, "halt"),
+            (false, false) => (self.s.sealed, "yes"),
+        };
+        Evidence {
+            at: self.wall.seconds(log.sequenced_at),
+            size: log.size,
+            word,
+            shape,
+        }
+    }
+
+    /// That somebody looked at this page is for the auditor, not for who looks.
+    fn latest(&self, rows: &[EventRow]) -> Vec<Record> {
+        rows.iter()
+            .filter(|row| row.code != EventCode::OpeningRead as u16)
+            .take(EVENTS)
+            .map(|row| self.record(row))
+            .collect()
+    }
+
     fn person(&self, id: PersonId) -> String {
         self.people
             .get(&id)
@@ -191,28 +243,14 @@ impl Names {
             .unwrap_or_else(|| self.t.unknown_person.to_owned())
     }
 
-    fn door(&self, door: Door) -> DoorNow {
-        DoorNow {
-            name: door.name,
-            mode: texts::mode(door.mode, self.lang),
-            shape: match door.mode {
-                Mode::Normal => "yes",
-                Mode::Lockdown => "no",
-                Mode::Blocked => "halt",
-            },
-            since: door
-                .mode_since
-                .filter(|_| door.mode != Mode::Normal)
-                .map(|at| self.wall.seconds(at)),
-        }
-    }
-
     fn groups(&self, present: &[Presence]) -> Vec<Group> {
         let mut groups: BTreeMap<Option<ZoneId>, Vec<Inside>> = BTreeMap::new();
         for row in present {
             let person = Inside {
+                id: row.person,
                 name: self.person(row.person),
                 since: self.wall.clock(row.since),
+                unclear: (row.state != State::Present).then(|| state_word(row.state, self.s)),
             };
             groups.entry(row.zone).or_default().push(person);
         }
@@ -244,6 +282,7 @@ impl Names {
         let day = self.wall.day(now);
         awaited
             .map(|it| Expected {
+                id: it.booking.person,
                 name: it.person,
                 company: it.company,
                 seat: it.seat,
@@ -252,9 +291,9 @@ impl Names {
             .collect()
     }
 
-    fn link(&self, gateways: Vec<Gateway>) -> Link {
+    fn link(&self, gateways: &[Gateway]) -> Link {
         let Some(gateway) = gateways
-            .into_iter()
+            .iter()
             .find(|it| it.state == GatewayState::Enrolled)
         else {
             return Link {
@@ -277,22 +316,11 @@ impl Names {
         }
     }
 
-    fn held(&self, hold: &Hold) -> Held {
-        let (cause, cure) = match hold.kind {
-            Kind::Restored => (self.t.held_restored, self.t.held_restored_cure),
-            Kind::Ahead => (self.t.held_ahead, self.t.held_ahead_cure),
-        };
-        Held {
-            cause,
-            cure,
-            since: self.wall.seconds(hold.since),
-        }
-    }
-
     fn record(&self, row: &EventRow) -> Record {
         let reason =
             |code: &String| sentence(code, self.lang).map_or_else(|| code.clone(), str::to_owned);
         Record {
+            id: row.id,
             at: self.wall.seconds(row.at),
             err_s: format!("±{}.{:03}", row.err_ms / 1000, row.err_ms % 1000),
             what: texts::event(row.code, self.lang),

@@ -62,6 +62,7 @@ texts! {
     your_sites "使える施設" "Your sites";
     no_sites "使える施設がまだありません。所属組織の管理者にお問い合わせください。" "There is no site for you yet. Ask your organisation's manager.";
     book_here "席を予約する" "Book a seat";
+    visitors "来訪者" "Visitors";
     today_here "今日の施設" "Today at the site";
     show_booking "予約を見る" "See the booking";
     way "席までの行き方" "The way to your seat";
@@ -147,7 +148,6 @@ texts! {
 
     today_title "今日の施設" "Today at the site";
     inside "在室" "Inside";
-    of_seats "席" "seats";
     people_word "名" "";
     in_list "在室者" "Who is inside";
     nobody "在室者はいません。" "Nobody is inside.";
@@ -157,7 +157,6 @@ texts! {
     nobody_expected "これから来る予定の人はいません。" "Nobody else is expected today.";
     doors "扉" "Doors";
     door "扉" "Door";
-    door_since "から" "since";
     door_orders "扉の操作" "Door control";
     door_orders_note "操作は10秒以内に実行されます。間に合わないときは実行されません。退室はいつでもできます。" "An order is carried out within ten seconds or not at all. The way out is always free.";
     unlock "解錠" "Release once";
@@ -182,10 +181,6 @@ texts! {
     link "通信" "Link";
     link_up "接続中" "connected";
     link_down "通信断" "cut off";
-    held_restored "バックアップから復元したため、ゲートウェイと確認が取れるまで、新しい権限と証跡の確定を止めています。" "This server was restored from a backup: until the gateway has been heard, nothing is signed and no new right is given.";
-    held_restored_cure "ゲートウェイがつながれば、自動で再開します。扉はこれまでの権限で動いています。" "It goes on by itself once the gateway connects. Doors work with the rights they have.";
-    held_ahead "このサーバーの記録は、ゲートウェイが確認した記録より古いものです。新しい権限と証跡の確定を止めています。" "This server holds less than its gateway has seen: nothing is signed and no new right is given. A restored backup?";
-    held_ahead_cure "より新しいバックアップを復元してください。詳しくは、サーバーで sekisho doctor を実行してください。扉はこれまでの権限で動き、ゲートウェイの記録は失われません。" "Restore a newer backup; run sekisho doctor on the server for details. Doors work with the rights they have, and the gateway keeps its records.";
     link_down_note "表示は最後に届いた記録までのものです。扉は施設側の判断で動き続けます。" "What you see is as of the last record received. Doors go on deciding on site.";
     link_none "ゲートウェイ未登録" "no gateway yet";
     last_heard "最後の通信" "last heard";
@@ -231,6 +226,7 @@ pub fn mode(mode: Mode, lang: Lang) -> &'static str {
 }
 
 /// What an event is called on a page; codes that people rarely see keep their stable name.
+#[expect(clippy::too_many_lines, reason = "a table of words")]
 pub fn event(code: u16, lang: Lang) -> &'static str {
     let Some(code) = EventCode::from_u16(code) else {
         return "?";
@@ -273,6 +269,12 @@ pub fn event(code: u16, lang: Lang) -> &'static str {
         EventCode::BookingMade => ("予約されました", "Booked"),
         EventCode::BookingCancelled => ("予約が取り消されました", "Booking cancelled"),
         EventCode::BookingRefused => ("予約できませんでした", "Booking refused"),
+        EventCode::VisitInvited => ("来訪者を招きました", "Visitor invited"),
+        EventCode::VisitCancelled => ("来訪が取り消されました", "Visit cancelled"),
+        EventCode::VisitRefused => ("来訪者を招けませんでした", "Visit refused"),
+        EventCode::VisitArrived => ("来訪者が到着しました", "Visitor arrived"),
+        EventCode::VisitLeft => ("来訪者が退館しました", "Visitor left"),
+        EventCode::VisitorPolicySet => ("来訪者の条件を変更しました", "Rules for visitors changed"),
         EventCode::PassIssued => ("入館証を発行しました", "Pass issued"),
         EventCode::PassRevoked => ("入館証を失効させました", "Pass revoked"),
         EventCode::HolderKeyRegistered => ("スマートフォンの鍵を登録しました", "Phone registered"),
@@ -286,9 +288,43 @@ pub fn event(code: u16, lang: Lang) -> &'static str {
         EventCode::PersonSuspended => ("利用を停止しました", "Person suspended"),
         EventCode::LogOpened => ("証跡台帳を開きました", "Log opened"),
         EventCode::LogCut => ("証跡を区切りました", "Log cut"),
+        EventCode::OpeningRead => ("名前を表示しました", "Names were looked at"),
         EventCode::EvidenceExported => ("証跡一式を作成しました", "Evidence exported"),
         EventCode::PresenceArrived => ("来館しました", "Arrived"),
         EventCode::PresenceDeparted => ("退館しました", "Departed"),
+        EventCode::DoorForcedOpenCleared => {
+            ("こじ開けられた扉が閉まりました", "Forced door closed")
+        }
+        EventCode::DoorHeldWarning => ("扉が開いています", "Door still open"),
+        EventCode::DoorHeldCleared => ("開いたままの扉が閉まりました", "Held door closed"),
+        EventCode::DoorLockFault => ("電気錠の異常", "Lock fault"),
+        EventCode::TailgateSuspected => ("同伴入室の疑い", "Tailgating suspected"),
+        EventCode::CredentialLockoutStarted => ("読取機を休止しました", "Reader paused"),
+        EventCode::CredentialLockoutEnded => ("読取機を再開しました", "Reader resumed"),
+        EventCode::TamperReader => ("読取機に触れられました", "Reader tampered with"),
+        EventCode::TamperEnclosure => ("機器の箱が開けられました", "Enclosure opened"),
+        EventCode::TamperInputShort => ("配線の短絡", "Wires shorted"),
+        EventCode::TamperInputOpen => ("配線の断線", "Wires cut"),
+        EventCode::DeviceFault => ("機器の異常", "Device fault"),
+        EventCode::DeviceStale => ("機器の応答がありません", "Device silent"),
+        EventCode::ClockSynced => ("時計が合いました", "Clock in step"),
+        EventCode::ClockHoldover => ("時計が自走しています", "Clock running alone"),
+        EventCode::ClockUntrusted => ("時計を信頼できません", "Clock not trusted"),
+        EventCode::ClockStepped => ("時計が飛びました", "Clock stepped"),
+        EventCode::JournalNearlyFull => (
+            "記録の空きが少なくなりました",
+            "Room for records runs short",
+        ),
+        EventCode::JournalFull => ("記録の空きがありません", "No room for records"),
+        EventCode::JournalSpaceRestored => ("記録の空きが戻りました", "Room for records again"),
+        EventCode::JournalForkDetected => ("封印の食い違い", "Two seals under one number"),
+        EventCode::GatewayStopping => ("ゲートウェイが停止しました", "Gateway stopped"),
+        EventCode::GatewayRevoked => ("ゲートウェイを失効させました", "Gateway revoked"),
+        EventCode::AlarmAcknowledged => ("警報を確認しました", "Alarm acknowledged"),
+        EventCode::AuditGap => ("記録の欠け", "Gap in the records"),
+        EventCode::AuditGrantAfterRevocation => {
+            ("失効後に解錠されました", "Released after the revocation")
+        }
         other => (other.name(), other.name()),
     };
     match lang {

@@ -46,8 +46,9 @@ texts! {
     escort "同行" "Escort";
     since "から" "since";
     booking_hint "来訪の時間を含む予約が必要です。" "You need a booking that covers the visit.";
-    invited_title "来訪者を招きました" "The visitor is invited";
+    invited_title "来訪者の入館証ができました" "The visitor's pass is ready";
     link_lead "次のリンクは今だけ表示されます。来訪者だけに渡してください。" "This link is shown only now. Give it to the visitor and to nobody else.";
+    link_gone "リンクはもう表示できません。来訪者がなくした場合は、新しい入館証を発行してください。" "The link can no longer be shown. If the visitor has lost it, issue another pass.";
     link_sent "リンクをメールで送りました。" "The link was sent by mail.";
     badge "入館証を印刷する" "Print the badge";
     badge_title "来訪者証" "Visitor";
@@ -57,7 +58,7 @@ texts! {
     escort_note "受入担当者と一緒に、または受入担当者の後に入室してください。" "Come in with your host, or after them.";
     not_active "この入館証は使えません。" "This pass opens nothing.";
     another "新しい入館証を発行する" "Issue another pass";
-    another_note "前の入館証は使えなくなります。" "The pass before stops working.";
+    another_note "前の入館証と来訪者のリンクは使えなくなります。" "The pass before stops working, and so does the visitor's link.";
     cancel "来訪を取り消す" "Cancel this visit";
     arrived "到着を記録する" "Record the arrival";
     left "退館を記録する" "Record the departure";

@@ -21,6 +21,7 @@ use super::now::{Now, now_at};
 use super::{Frame, page, texts};
 use crate::app::{App, Live};
 use crate::flows::Who;
+use crate::flows::read_openings::read_openings;
 use crate::http::api::Reader;
 use crate::http::extract::Path;
 use crate::http::lang::Lang;
@@ -61,6 +62,9 @@ pub async fn show(
         Ok(_) => doors::list(&mut reader.tx, scope, id).await?,
         Err(_) => Vec::new(),
     };
+    let actor = reader.caller.actor.clone();
+    drop(reader);
+    read_openings(&app, &actor, id, "presence").await?;
     let modes = Mode::ALL.map(|mode| (mode.name(), texts::mode(mode, f.lang)));
     page(&Page {
         f,
@@ -79,10 +83,13 @@ pub async fn live(
     Path(site): Path<SiteId>,
 ) -> Result<Response> {
     reader.site(site, Action::ReadPresence).await?;
+    let caller = reader.caller.clone();
+    drop(reader);
+    read_openings(&app, &caller.actor, site, "presence").await?;
     let changes = app.live.subscribe();
     let watch = Watch {
         app,
-        caller: reader.caller,
+        caller,
         site,
         lang,
         changes,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use sekisho_domain::authority::Action;
-use sekisho_domain::ids::VisitId;
+use sekisho_domain::ids::{SiteId, VisitId};
 use sekisho_domain::refusal::Code;
 use sekisho_domain::time::Timestamp;
 use sekisho_domain::visit::{Escort, Standing};
@@ -24,13 +24,19 @@ use crate::flows::issue_visit_pass::issue_visit_pass;
 use crate::flows::receive_visitor::{visitor_arrived, visitor_left};
 use crate::flows::secret::hash_of;
 use crate::http::api::Reader;
-use crate::http::api::visits::picture;
+use crate::http::api::visits::{looked, picture};
 use crate::http::extract::{Path, Query};
 use crate::http::problem::{Error, Result};
-use crate::http::session::Caller;
+use crate::http::session::{Caller, cookie, page_cookie};
 use crate::store::sites::Site;
 use crate::store::visits::{Visit, VisitPass};
 use crate::store::{Scope, Tx, people, sites, visits, zones};
+
+/// Holds a visitor's new link for the one page that shows it.
+const LINK_COOKIE: &str = "visitor_link";
+
+/// For how long, s.
+const LINK_SHOWN_S: i64 = 600;
 
 #[derive(Template)]
 #[template(path = "visitor.html")]
@@ -69,6 +75,20 @@ struct Badge {
 }
 
 #[derive(Template)]
+#[template(path = "visitor_invited.html")]
+struct Invited {
+    f: Frame,
+    w: &'static Words,
+    site: SiteId,
+    visit: VisitId,
+    name: String,
+    when: String,
+    /// `None` once the browser no longer knows it.
+    link: Option<String>,
+    mailed: bool,
+}
+
+#[derive(Template)]
 #[template(path = "visitor_pass.html")]
 struct Own {
     f: Frame,
@@ -103,13 +123,15 @@ pub async fn show(
     );
     let mut found = lines(&mut reader, &site, vec![visit], f.lang, now).await?;
     let (_, it) = found.pop().ok_or(Error::from(Code::NotFound))?;
+    let open = matches!(
+        standing,
+        Standing::Invited | Standing::Inside | Standing::Left
+    ) && has_time(&mut reader.tx, id, now).await?;
+    looked(&app, reader, site.id).await?;
     page(&Page {
         w: words(f.lang),
         f,
-        open: matches!(
-            standing,
-            Standing::Invited | Standing::Inside | Standing::Left
-        ) && has_time(&mut reader.tx, id, now).await?,
+        open,
         may_arrive: standing == Standing::Invited,
         it,
         site,
@@ -129,6 +151,7 @@ pub async fn badge(
     let visit = reader.visit(id, Action::WriteVisit).await?;
     let has_pass = active_pass(&mut reader.tx, &visit).await?.is_some();
     let it = card(&mut reader.tx, &visit, &f, app.now()).await?;
+    looked(&app, reader, visit.site).await?;
     page(&Badge {
         w: words(f.lang),
         f,
@@ -175,11 +198,53 @@ pub async fn reissue(
     caller: Caller,
     Path(id): Path<VisitId>,
 ) -> Result<Response> {
-    issue_visit_pass(&app, &caller.actor, id).await?;
-    Ok(see_other(&format!("/visits/{id}/badge")))
+    let made = issue_visit_pass(&app, &caller.actor, id).await?;
+    Ok(to_link(&app, id, &made.link))
 }
 
-/// `GET /visitor-pass?token=…`: the visitor's own. Whoever has the link has the pass; it dies with the visit.
+/// To the page that shows a visitor's link to the host. The secret is stored nowhere here: it goes along in a cookie for that
+/// page alone, so that loading it again asks for nothing.
+pub(super) fn to_link(app: &App, id: VisitId, link: &str) -> Response {
+    let path = format!("/visits/{id}/link");
+    let token = link.rsplit_once("token=").map_or("", |(_, token)| token);
+    let mut response = see_other(&path);
+    response.headers_mut().append(
+        header::SET_COOKIE,
+        page_cookie(app, LINK_COOKIE, token, &path, LINK_SHOWN_S),
+    );
+    response
+}
+
+/// `GET /visits/{visit}/link`: after an invitation or another pass, for as long as the browser knows the link.
+pub async fn link(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    mut reader: Reader,
+    Path(id): Path<VisitId>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let visit = reader.visit(id, Action::WriteVisit).await?;
+    let site = site_of(&mut reader.tx, &visit).await?;
+    let token = cookie(&headers, LINK_COOKIE).unwrap_or_default().to_owned();
+    let known = by_link(&mut reader.tx, &token, app.now()).await?;
+    let base = app.config.public_url();
+    let link = known
+        .filter(|it| it.id == id)
+        .map(|_| format!("{base}/visitor-pass?token={token}"));
+    looked(&app, reader, site.id).await?;
+    page(&Invited {
+        w: words(f.lang),
+        site: site.id,
+        visit: id,
+        when: Wall::new(&site.time_zone, f.lang).span(visit.during),
+        name: visit.name,
+        link,
+        mailed: visit.email.is_some(),
+        f,
+    })
+}
+
+/// `GET /visitor-pass?token=…`: the visitor's own. Whoever has the link has the pass; see [`by_link`] for when it dies.
 pub async fn own(
     State(app): State<Arc<App>>,
     mut f: Frame,
@@ -187,7 +252,7 @@ pub async fn own(
 ) -> Result<Response> {
     let mut tx = app.db.read().await?;
     let w = words(f.lang);
-    let Some(visit) = by_link(&mut tx, &link, app.now()).await? else {
+    let Some(visit) = by_link(&mut tx, &link.token, app.now()).await? else {
         let it = None;
         let picture = None;
         return page_with(StatusCode::FORBIDDEN, &Own { f, w, it, picture });
@@ -203,7 +268,7 @@ pub async fn own(
 /// `GET /visitor-pass.svg?token=…`
 pub async fn own_code(State(app): State<Arc<App>>, Query(link): Query<Link>) -> Result<Response> {
     let mut tx = app.db.read().await?;
-    let visit = by_link(&mut tx, &link, app.now())
+    let visit = by_link(&mut tx, &link.token, app.now())
         .await?
         .ok_or(Error::from(Code::LinkInvalid))?;
     let pass = active_pass(&mut tx, &visit)
@@ -212,13 +277,23 @@ pub async fn own_code(State(app): State<Arc<App>>, Query(link): Query<Link>) -> 
     picture(&pass)
 }
 
-async fn by_link(tx: &mut Tx, link: &Link, now: Timestamp) -> Result<Option<Visit>> {
-    let Some(hash) = hash_of(&link.token) else {
+/// The visit behind a link. It is dead when the visit is over or cancelled, or the visitor has left and got no pass since.
+async fn by_link(tx: &mut Tx, token: &str, now: Timestamp) -> Result<Option<Visit>> {
+    let Some(hash) = hash_of(token) else {
         return Ok(None);
     };
-    Ok(visits::by_link(tx, hash)
-        .await?
-        .filter(|visit| !visit.cancelled && now < visit.during.end))
+    let Some(visit) = visits::by_link(tx, hash).await? else {
+        return Ok(None);
+    };
+    let lives = match visit.standing(now) {
+        Standing::Invited | Standing::Inside => true,
+        Standing::Left if !visit.cancelled && now < visit.during.end => {
+            let pass = active_pass(tx, &visit).await?;
+            pass.is_some_and(|pass| pass.created_at >= visit.presence.since)
+        }
+        _ => false,
+    };
+    Ok(lives.then_some(visit))
 }
 
 async fn active_pass(tx: &mut Tx, visit: &Visit) -> Result<Option<VisitPass>> {

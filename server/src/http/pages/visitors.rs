@@ -17,12 +17,14 @@ use sekisho_domain::visit::{Escort, Standing};
 use serde::Deserialize;
 
 use super::texts_visitors::{self, Words, words};
+use super::visitor::to_link;
 use super::when::Wall;
-use super::{Frame, page, page_with};
+use super::{Frame, page_with};
 use crate::app::App;
 use crate::flows::invite_visitor::{InviteVisitor, invite_visitor};
 use crate::flows::{FlowError, input};
 use crate::http::api::Reader;
+use crate::http::api::visits::looked;
 use crate::http::extract::{Form, Path};
 use crate::http::lang::Lang;
 use crate::http::problem::Result;
@@ -91,19 +93,6 @@ struct Filled {
     it: Invite,
 }
 
-#[derive(Template)]
-#[template(path = "visitor_invited.html")]
-struct Done {
-    f: Frame,
-    w: &'static Words,
-    site: SiteId,
-    visit: String,
-    name: String,
-    when: String,
-    link: String,
-    mailed: bool,
-}
-
 /// A form.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,8 +141,7 @@ pub async fn show(
     list(&app, f, reader, id, None).await
 }
 
-/// `POST /sites/{site}/visits`. The answer is the page itself: the link on it is shown once. A refusal brings the form back as
-/// it was sent.
+/// `POST /sites/{site}/visits`. A refusal brings the form back as it was sent.
 pub async fn invite(
     State(app): State<Arc<App>>,
     f: Frame,
@@ -174,8 +162,8 @@ pub async fn invite(
         Some(want) => invite_visitor(&app, &caller.actor, want).await,
         None => Err(input::invalid("time").into()),
     };
-    let made = match made {
-        Ok(made) => made,
+    match made {
+        Ok(made) => Ok(to_link(&app, made.visit.id, &made.link)),
         Err(FlowError::Refused(refusal)) if refusal.code != Code::NotFound => {
             let tx = app.db.read().await?;
             let sentence = match refusal.data.get("field") {
@@ -184,20 +172,10 @@ pub async fn invite(
             };
             let status = StatusCode::from_u16(refusal.code.status()).ok();
             let back = (status.unwrap_or_default(), sentence, form);
-            return list(&app, f, Reader { caller, tx }, id, Some(back)).await;
+            list(&app, f, Reader { caller, tx }, id, Some(back)).await
         }
-        Err(error) => return Err(error.into()),
-    };
-    page(&Done {
-        w,
-        site: id,
-        visit: made.visit.id.to_string(),
-        name: made.visit.name,
-        when: wall.span(made.visit.during),
-        link: made.link,
-        mailed: made.visit.email.is_some(),
-        f,
-    })
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What the form asks for; `None` when it names no zone, time or rule.
@@ -243,6 +221,7 @@ async fn list(
     } else {
         None
     };
+    looked(app, reader, id).await?;
     let template = List {
         w: words(f.lang),
         f,

@@ -43,6 +43,12 @@ impl Wall {
         self.civil(at).time().strftime("%H:%M:%S").to_string()
     }
 
+    /// `13:05`, without seconds, for what is only about right; with the date before it.
+    pub fn clock_of_day(&self, at: Timestamp) -> String {
+        let clock = self.civil(at).time().strftime("%H:%M").to_string();
+        format!("{} {clock}", short(self.day(at), self.lang))
+    }
+
     /// `2026年11月20日(金)` or `Friday 20 November 2026`.
     pub fn date(&self, at: Timestamp) -> String {
         long(self.day(at), self.lang)
@@ -85,6 +91,30 @@ impl Wall {
             clock(end.time())
         };
         format!("{from}–{until}")
+    }
+
+    /// Since when: today only the time of day, before that the date too.
+    pub fn since(&self, at: Timestamp, now: Timestamp) -> String {
+        if self.day(at) == self.day(now) {
+            self.seconds(at)
+        } else {
+            format!("{} {}", self.date(at), self.seconds(at))
+        }
+    }
+
+    /// `12秒前`, `3 min ago`: how long ago something was, ms. What lies ahead by a clock's error is now.
+    pub fn age(&self, ms: i64) -> String {
+        let s = ms.max(0) / 1000;
+        let (n, ja, en) = match s {
+            0..120 => (s, "秒", "s"),
+            120..7200 => (s / 60, "分", "min"),
+            7200..172_800 => (s / 3600, "時間", "h"),
+            _ => (s / 86_400, "日", "days"),
+        };
+        match self.lang {
+            Lang::Ja => format!("{n}{ja}前"),
+            Lang::En => format!("{n} {en} ago"),
+        }
     }
 
     /// All of a day: from its first instant to that of the next one.
