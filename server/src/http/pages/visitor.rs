@@ -244,7 +244,7 @@ pub async fn link(
     })
 }
 
-/// `GET /visitor-pass?token=…`: the visitor's own. Whoever has the link has the pass; see [`by_link`] for when it dies.
+/// `GET /visitor-pass?token=…`: the visitor's own. Whoever has the link has the pass; see `by_link` for when it dies.
 pub async fn own(
     State(app): State<Arc<App>>,
     mut f: Frame,
