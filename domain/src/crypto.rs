@@ -346,7 +346,13 @@ impl Unverified {
     /// Reads signed bytes of at most `max` bytes. Nothing in them is believed yet.
     pub fn parse(bytes: &[u8], max: usize) -> Result<Self, CoseError> {
         cbor::check(bytes, max)?;
-        let sign1 = CoseSign1::from_slice(bytes).map_err(|_| CoseError::Shape)?;
+        let sign1 = CoseSign1::from_slice(bytes).map_err(|_| {
+            if names_other_algorithm(bytes) {
+                CoseError::Algorithm
+            } else {
+                CoseError::Shape
+            }
+        })?;
         if let Some(raw) = &sign1.protected.original_data {
             cbor::check(raw, max)?;
         }
@@ -391,7 +397,50 @@ impl Unverified {
     }
 }
 
+/// Whether bytes that the library could not read begin with another algorithm: it reads registered numbers only, and one that is
+/// registered some day is unknown here, not wrong.
+fn names_other_algorithm(bytes: &[u8]) -> bool {
+    let named = || {
+        let mut message = Decoder::new(bytes);
+        message.array().ok()?.filter(|parts| *parts == 4)?;
+        let mut header = Decoder::new(message.bytes().ok()?);
+        header.map().ok()??;
+        (header.u8().ok()? == 1).then(|| header.i64().ok())?
+    };
+    named().is_some_and(|algorithm| algorithm != -19)
+}
+
 /// Ed25519 as −19 (RFC 9864); the older −8 (EdDSA) is deprecated and refused.
 fn ed25519() -> coset::Algorithm {
     RegisteredLabelWithPrivate::Assigned(iana::Algorithm::Ed25519)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn an_algorithm_to_come_is_unknown_and_not_malformed() {
+        let key = SigningKey::from_seed(&[1; 32]).unwrap();
+        let good = sign1(&key, vec![0x00], b"test");
+        assert!(Unverified::parse(&good, 1024).is_ok());
+        let at = good.windows(3).position(|it| it == [0xa2, 0x01, 0x32]);
+        let with = |algorithm: u8| {
+            let mut bytes = good.clone();
+            bytes[at.unwrap() + 2] = algorithm;
+            Unverified::parse(&bytes, 1024).err()
+        };
+        // −8 and −7 are registered, −20 and −24 are not yet.
+        for algorithm in [0x27, 0x26, 0x33, 0x37] {
+            assert_eq!(with(algorithm), Some(CoseError::Algorithm), "{algorithm:x}");
+        }
+        // The length of the map lies.
+        let mut bytes = good.clone();
+        bytes[at.unwrap()] = 0xa1;
+        assert!(matches!(
+            Unverified::parse(&bytes, 1024).err(),
+            Some(CoseError::Cbor(_) | CoseError::Shape)
+        ));
+    }
 }

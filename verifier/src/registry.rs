@@ -244,11 +244,10 @@ pub(crate) fn may_record(gateway: GatewayId, code: EventCode) -> bool {
                 | EventCode::LogCut
                 | EventCode::LogClosed
         ),
-        _ => false,
+        // A fork is noticed by the server, at ingest.
+        _ => code == EventCode::JournalForkDetected,
     };
-    // A fork is noticed by the server, at ingest.
-    let of_the_gateway =
-        matches!(family, 0x01..=0x08 | 0x0A) && code != EventCode::JournalForkDetected;
+    let of_the_gateway = matches!(family, 0x01..=0x08 | 0x0A) && !of_the_server;
     if gateway == GatewayId::NIL {
         !of_the_gateway
     } else {

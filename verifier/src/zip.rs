@@ -13,7 +13,7 @@ const END_BYTES: usize = 22;
 const CENTRAL_BYTES: usize = 46;
 const LOCAL_BYTES: usize = 30;
 
-/// Most bytes of the directory: room for every file with a long name and some extra fields.
+/// Most bytes of the directory: room for every file with a long name.
 const DIRECTORY_MAX: u64 = 32 * 1024 * 1024;
 
 /// General purpose flag 11: the name is UTF-8.
@@ -195,11 +195,9 @@ fn parse_central(fields: &mut Fields<'_>) -> Option<Result<Entry, ZipError>> {
     let (disk, _internal) = (fields.u16()?, fields.u16()?);
     let (attributes, offset) = (fields.u32()?, fields.u32()?);
     let name = fields.take(usize::from(name))?;
-    fields.take(usize::from(extra))?;
-    fields.take(usize::from(comment))?;
 
     let shape = |why| Some(Err(ZipError::Shape(why)));
-    if signature != 0x0201_4b50 || disk != 0 || comment != 0 {
+    if signature != 0x0201_4b50 || disk != 0 || comment != 0 || extra != 0 {
         return shape("not an entry of a plain directory");
     }
     if method != 0 || packed != size || flags & !FLAG_UTF8 != 0 {
@@ -237,24 +235,26 @@ fn check_local<R: Read + Seek>(reader: &mut R, entry: &Entry, at: u64) -> Result
     reader.read_exact(&mut fixed)?;
     let mut name = vec![0; entry.name.len()];
     reader.read_exact(&mut name)?;
-    let extra = local_extra(&fixed, entry).filter(|_| name == entry.name.as_bytes());
-    let extra = extra.ok_or(ZipError::Shape("the two headers of an entry disagree"))?;
-    Ok(at + (LOCAL_BYTES + name.len()) as u64 + u64::from(extra))
+    if !agrees(&fixed, entry).unwrap_or(false) || name != entry.name.as_bytes() {
+        return Err(ZipError::Shape("the two headers of an entry disagree"));
+    }
+    Ok(at + (LOCAL_BYTES + name.len()) as u64)
 }
 
-/// Length of the extra fields of a local header that agrees with `entry`.
-fn local_extra(fixed: &[u8; LOCAL_BYTES], entry: &Entry) -> Option<u16> {
+/// Whether a local header says what the directory says of `entry`, and brings no extra field.
+fn agrees(fixed: &[u8; LOCAL_BYTES], entry: &Entry) -> Option<bool> {
     let mut fields = Fields(fixed);
     let (signature, _needed) = (fields.u32()?, fields.u16()?);
     let (flags, method, _time_and_date) = (fields.u16()?, fields.u16()?, fields.u32()?);
     let (crc, packed, size) = (fields.u32()?, fields.u32()?, fields.u32()?);
     let (name, extra) = (fields.u16()?, fields.u16()?);
     let same = signature == 0x0403_4b50
+        && extra == 0
         && (flags, method, crc) == (entry.header.flags, 0, entry.header.crc)
         && u64::from(packed) == entry.size
         && u64::from(size) == entry.size
         && usize::from(name) == entry.name.len();
-    same.then_some(extra)
+    Some(same)
 }
 
 /// Little-endian numbers from the front of some bytes.
