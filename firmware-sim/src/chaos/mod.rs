@@ -297,8 +297,7 @@ async fn play(
         // Under faults hardly ever all is well for long enough that something is owed, so people go on for a while without.
         tokio::time::sleep(CALM).await;
         tracing::info!("taking stock");
-        let inputs = site.take_stock(keep).await?;
-        let case = site.street.case();
+        let (case, inputs) = site.take_stock(keep).await?;
         // Each look is at everything since the beginning.
         score = stock::stock(&case, &inputs);
         for (verdict, n) in &score.verdicts {

@@ -14,6 +14,7 @@ use super::Engine;
 use super::liar::Liar;
 use super::people::Resident;
 use super::postgres::Postgres;
+use super::stock::Case;
 use super::street::{Door, Street};
 use super::weather::Moment;
 use crate::ambient;
@@ -145,7 +146,7 @@ impl Site {
     }
 
     /// Waits, with everything switched on again, until nothing is under way any more; then exports, verifies and collects.
-    pub(super) async fn take_stock(&mut self, keep: &Path) -> anyhow::Result<Inputs> {
+    pub(super) async fn take_stock(&mut self, keep: &Path) -> anyhow::Result<(Case, Inputs)> {
         let street = Arc::clone(&self.street);
         let _nobody_moves = street.hush.write().await;
         self.world.server.process.check()?;
@@ -165,7 +166,8 @@ impl Site {
                 }
                 Ok(mut inputs) => {
                     street.liar.reports(&mut inputs);
-                    return Ok(inputs);
+                    // While nobody moves: what is shown after the cut is in no bundle yet.
+                    return Ok((street.case(), inputs));
                 }
                 Err(error) if Instant::now() > until => return Err(error),
                 Err(error) => {
