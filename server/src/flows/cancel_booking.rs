@@ -1,21 +1,20 @@
 //! Cancels a booking; its passes end with it.
 
-use sekisho_domain::authority::Action;
 use sekisho_domain::booking::{self, Cancelled};
 use sekisho_domain::ids::{BookingId, OutboxId, SubjectId};
-use sekisho_domain::refusal::Code;
 use sekisho_domain::wire::body::BookingBody;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
 
 use super::change::{Change, change};
 use super::end_pass::end_pass;
+use super::locked_booking::locked_booking;
 use super::record::{Draft, record};
 use super::visits::end_hostless_visits;
-use super::{Actor, FlowError, authority};
+use super::{Actor, FlowError};
 use crate::app::App;
-use crate::store::bookings::{self, Booking};
-use crate::store::{Scope, allocations, locks, outbox, passes, subjects};
+use crate::store::bookings::Booking;
+use crate::store::{Scope, allocations, outbox, passes, subjects};
 
 /// Cancels a booking that has not ended. Refused with `not_found`, `not_allowed`, `booking_cancelled` or `booking_ended`.
 pub async fn cancel_booking(app: &App, actor: &Actor, id: BookingId) -> Result<Booking, FlowError> {
@@ -42,23 +41,7 @@ async fn attempt(
     seen: Option<i64>,
     change: &mut Change<'_>,
 ) -> Result<Booking, FlowError> {
-    let found = bookings::get(&mut change.tx, actor.scope(), id)
-        .await?
-        .ok_or(Code::NotFound)?;
-    change.about = Some(found.site);
-    authority::require(
-        actor,
-        Action::WriteBooking,
-        &authority::to_booking(actor, &found),
-    )?;
-
-    locks::lock_all(&mut change.tx, &[found.person], &[found.seat]).await?;
-    let mut booking = bookings::get(&mut change.tx, actor.scope(), id)
-        .await?
-        .ok_or(Code::NotFound)?;
-    if seen.is_some_and(|version| version != booking.version) {
-        return Err(Code::VersionMismatch.into());
-    }
+    let mut booking = locked_booking(actor, id, seen, change).await?;
     let state = booking::cancel(&booking.allocation(), app.now())?;
 
     let scope = Scope::Organisation(booking.operator);

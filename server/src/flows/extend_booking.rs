@@ -2,7 +2,6 @@
 //!
 //! Its passes keep their own end; a phone that asks gets one that lasts as long as the booking now does.
 
-use sekisho_domain::authority::Action;
 use sekisho_domain::booking::{self, Request};
 use sekisho_domain::ids::BookingId;
 use sekisho_domain::refusal::{Code, Refusal};
@@ -12,10 +11,11 @@ use sekisho_domain::wire::code::EventCode;
 use super::book_seat::{facts, overlap};
 use super::cancel_booking::tell;
 use super::change::{Change, change};
-use super::{Actor, FlowError, authority};
+use super::locked_booking::locked_booking;
+use super::{Actor, FlowError};
 use crate::app::App;
-use crate::store::bookings::{self, Booking};
-use crate::store::{Scope, Tx, allocations, locks, seats, sites};
+use crate::store::bookings::Booking;
+use crate::store::{Scope, Tx, allocations, seats, sites};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -69,23 +69,7 @@ async fn attempt(
     want: ExtendBooking,
     change: &mut Change<'_>,
 ) -> Result<Booking, FlowError> {
-    let found = bookings::get(&mut change.tx, actor.scope(), want.booking)
-        .await?
-        .ok_or(Code::NotFound)?;
-    change.about = Some(found.site);
-    authority::require(
-        actor,
-        Action::WriteBooking,
-        &authority::to_booking(actor, &found),
-    )?;
-
-    locks::lock_all(&mut change.tx, &[found.person], &[found.seat]).await?;
-    let mut booking = bookings::get(&mut change.tx, actor.scope(), want.booking)
-        .await?
-        .ok_or(Code::NotFound)?;
-    if want.seen.is_some_and(|version| version != booking.version) {
-        return Err(Code::VersionMismatch.into());
-    }
+    let mut booking = locked_booking(actor, want.booking, want.seen, change).await?;
     let during = could_extend(&mut change.tx, &booking, want.until, app.now()).await??;
 
     let scope = Scope::Organisation(booking.operator);

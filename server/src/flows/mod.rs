@@ -34,6 +34,7 @@ pub mod input;
 pub mod invite_visitor;
 pub mod issue_pass;
 pub mod issue_visit_pass;
+mod locked_booking;
 pub mod open_log;
 pub mod order_cut;
 mod order_door;

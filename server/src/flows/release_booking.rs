@@ -1,18 +1,17 @@
 //! Gives a seat back before the booking ends; its passes end with it. The way out needs none.
 
-use sekisho_domain::authority::Action;
 use sekisho_domain::booking;
 use sekisho_domain::ids::BookingId;
-use sekisho_domain::refusal::Code;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
 
 use super::cancel_booking::{end_passes, tell};
 use super::change::{Change, change};
-use super::{Actor, FlowError, authority};
+use super::locked_booking::locked_booking;
+use super::{Actor, FlowError};
 use crate::app::App;
+use crate::store::Scope;
 use crate::store::bookings::{self, Booking};
-use crate::store::{Scope, locks};
 
 /// Releases a booking that has not ended. Refused with `not_found`, `not_allowed`, `booking_cancelled` or `booking_ended`.
 pub async fn release_booking(
@@ -32,20 +31,7 @@ async fn attempt(
     id: BookingId,
     change: &mut Change<'_>,
 ) -> Result<Booking, FlowError> {
-    let found = bookings::get(&mut change.tx, actor.scope(), id)
-        .await?
-        .ok_or(Code::NotFound)?;
-    change.about = Some(found.site);
-    authority::require(
-        actor,
-        Action::WriteBooking,
-        &authority::to_booking(actor, &found),
-    )?;
-
-    locks::lock_all(&mut change.tx, &[found.person], &[found.seat]).await?;
-    let mut booking = bookings::get(&mut change.tx, actor.scope(), id)
-        .await?
-        .ok_or(Code::NotFound)?;
+    let mut booking = locked_booking(actor, id, None, change).await?;
     let state = booking::release(&booking.allocation(), app.now())?;
 
     let scope = Scope::Organisation(booking.operator);

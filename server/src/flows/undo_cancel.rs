@@ -2,7 +2,6 @@
 //!
 //! A pass that ended with the booking stays ended: gateways never see a revocation lifted. The phone asks for a new one.
 
-use sekisho_domain::authority::Action;
 use sekisho_domain::booking::{self, Request};
 use sekisho_domain::ids::BookingId;
 use sekisho_domain::refusal::{Code, Refusal};
@@ -11,10 +10,11 @@ use sekisho_domain::wire::code::EventCode;
 use super::book_seat::{facts, overlap};
 use super::cancel_booking::tell;
 use super::change::{Change, change};
-use super::{Actor, FlowError, authority};
+use super::locked_booking::locked_booking;
+use super::{Actor, FlowError};
 use crate::app::App;
-use crate::store::bookings::{self, Booking};
-use crate::store::{Scope, allocations, locks, seats, sites};
+use crate::store::bookings::Booking;
+use crate::store::{Scope, allocations, seats, sites};
 
 /// Restores a booking that the actor cancelled less than [`booking::UNDO_MS`] ago. Refused with `not_found`, `not_allowed`,
 /// `booking_not_cancelled`, `booking_ended`, `undo_too_late`, or with the codes of [`sekisho_domain::booking::book`] where the
@@ -32,20 +32,7 @@ async fn attempt(
     id: BookingId,
     change: &mut Change<'_>,
 ) -> Result<Booking, FlowError> {
-    let found = bookings::get(&mut change.tx, actor.scope(), id)
-        .await?
-        .ok_or(Code::NotFound)?;
-    change.about = Some(found.site);
-    authority::require(
-        actor,
-        Action::WriteBooking,
-        &authority::to_booking(actor, &found),
-    )?;
-
-    locks::lock_all(&mut change.tx, &[found.person], &[found.seat]).await?;
-    let mut booking = bookings::get(&mut change.tx, actor.scope(), id)
-        .await?
-        .ok_or(Code::NotFound)?;
+    let mut booking = locked_booking(actor, id, None, change).await?;
     let site = sites::get(&mut change.tx, Scope::System, booking.site)
         .await?
         .ok_or(Code::NotFound)?;
