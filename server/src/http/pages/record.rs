@@ -58,6 +58,8 @@ enum Who {
 /// What a decision read, and what follows from it.
 struct Decided {
     refused: bool,
+    /// A refusal under a policy that is known here: what would have helped can be said.
+    curable: bool,
     form: &'static str,
     way: &'static str,
     epoch: Option<u64>,
@@ -221,6 +223,7 @@ impl Explain {
         };
         Some(Decided {
             refused,
+            curable: refused && known,
             form: self.form(request),
             way: way(request.direction, self.s),
             epoch: it.event.snapshot_epoch,
