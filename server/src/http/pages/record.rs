@@ -58,8 +58,6 @@ enum Who {
 /// What a decision read, and what follows from it.
 struct Decided {
     refused: bool,
-    /// A refusal under a policy that is known here: what would have helped can be said.
-    curable: bool,
     form: &'static str,
     way: &'static str,
     epoch: Option<u64>,
@@ -67,7 +65,8 @@ struct Decided {
     grants: Vec<Grant>,
     replay: &'static str,
     replay_holds: bool,
-    changes: Vec<String>,
+    /// What would have helped; absent for who was let in, and under a policy that is not known here.
+    changes: Option<Vec<String>>,
     rest_unknown: bool,
 }
 
@@ -223,7 +222,6 @@ impl Explain {
         };
         Some(Decided {
             refused,
-            curable: refused && known,
             form: self.form(request),
             way: way(request.direction, self.s),
             epoch: it.event.snapshot_epoch,
@@ -235,7 +233,7 @@ impl Explain {
                 (false, _) => self.s.record_policy_unknown,
             },
             replay_holds: holds,
-            changes,
+            changes: (refused && known).then_some(changes),
             rest_unknown,
         })
     }
