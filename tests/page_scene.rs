@@ -131,6 +131,8 @@ impl Scene {
             only("/language", Nobody, "/language".to_owned()),
             is(Is::Leads, page("/today", Owner, "/today".to_owned())),
             is(Is::Leads, page("/evidence", Owner, "/evidence".to_owned())),
+            is(Is::Leads, page("/settings", Owner, "/settings".to_owned())),
+            page("/sites/{site}/settings", Owner, at("settings")),
             page("/people", Owner, "/people".to_owned()),
             page(
                 "/people/{person}",

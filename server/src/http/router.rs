@@ -42,6 +42,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub fn router(app: Arc<App>) -> Router {
     let pages = pages()
         .merge(visits())
+        .merge(settings())
         .layer(RequestBodyLimitLayer::new(FORM_MAX))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), session::authenticate));
@@ -158,6 +159,12 @@ fn visits() -> Router<Arc<App>> {
         .route("/visits/{visit}/pass", post(pages::visitor::reissue))
         .route("/visitor-pass", get(pages::visitor::own))
         .route("/visitor-pass.svg", get(pages::visitor::own_code))
+}
+
+fn settings() -> Router<Arc<App>> {
+    Router::new()
+        .route("/settings", get(pages::choose::settings))
+        .route("/sites/{site}/settings", get(pages::settings::show))
 }
 
 /// The routes that stand in the OpenAPI document.

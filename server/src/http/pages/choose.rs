@@ -27,6 +27,12 @@ pub async fn today(f: Frame, _: Me, reader: Reader) -> Result<Response> {
     lead(f, reader, Action::ReadPresence, title, "today").await
 }
 
+/// `GET /settings`
+pub async fn settings(f: Frame, _: Me, reader: Reader) -> Result<Response> {
+    let title = f.s.nav_settings;
+    lead(f, reader, Action::WriteSite, title, "settings").await
+}
+
 /// `GET /evidence`
 pub async fn evidence(f: Frame, _: Me, reader: Reader) -> Result<Response> {
     let title = f.s.nav_evidence;

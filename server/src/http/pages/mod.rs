@@ -25,6 +25,7 @@ pub mod record;
 mod refused;
 pub mod roll_call;
 mod seat_texts;
+pub mod settings;
 pub mod setup;
 pub mod sign_in;
 mod stay;
@@ -100,6 +101,7 @@ impl Frame {
             (Some("bookings"), None) if path == "/bookings" => "bookings",
             (Some("people"), _) => "people",
             (Some("evidence"), _) | (Some("sites"), Some("evidence" | "exports")) => "evidence",
+            (Some("settings"), _) | (Some("sites"), Some("settings")) => "settings",
             (Some("today"), _)
             | (Some("sites"), Some("today" | "roll-call" | "equipment" | "records")) => "today",
             _ => "",

@@ -29,6 +29,7 @@ texts! {
     nav_bookings "予約一覧" "My bookings";
     nav_today "今日の施設" "Today at the site";
     nav_people "利用者" "People";
+    nav_settings "施設の設定" "Site settings";
     nav_evidence "証跡" "Evidence";
     choose_site "施設を選ぶ" "Choose a site";
     no_site "運営している施設はまだありません。" "You run no site yet.";

@@ -1,0 +1,53 @@
+//! What can be set at a site: one line a topic, with what holds now. Each topic has a page of its own below
+//! `/sites/{site}/settings/`.
+
+use askama::Template;
+use axum::response::Response;
+use sekisho_domain::authority::Action;
+use sekisho_domain::ids::SiteId;
+
+use super::{Frame, page};
+use crate::http::api::Reader;
+use crate::http::extract::Path;
+use crate::http::lang::Lang;
+use crate::http::problem::Result;
+use crate::store::sites::Site;
+use crate::store::{doors, gateways};
+
+#[derive(Template)]
+#[template(path = "settings.html")]
+struct Page {
+    f: Frame,
+    site: Site,
+    topics: Vec<Topic>,
+}
+
+/// One line.
+struct Topic {
+    title: &'static str,
+    /// Below `/sites/{site}/`.
+    path: &'static str,
+    /// What holds now.
+    state: String,
+}
+
+/// `GET /sites/{site}/settings`
+pub async fn show(f: Frame, mut reader: Reader, Path(id): Path<SiteId>) -> Result<Response> {
+    let site = reader.site(id, Action::WriteSite).await?;
+    let topics = vec![equipment(&mut reader, &site, &f).await?];
+    page(&Page { f, site, topics })
+}
+
+async fn equipment(reader: &mut Reader, site: &Site, f: &Frame) -> Result<Topic> {
+    let scope = reader.scope();
+    let doors = doors::list(&mut reader.tx, scope, site.id).await?.len();
+    let gateways = gateways::list(&mut reader.tx, scope, site.id).await?.len();
+    Ok(Topic {
+        title: f.s.equipment,
+        path: "equipment",
+        state: match f.lang {
+            Lang::Ja => format!("扉 {doors}、ゲートウェイ {gateways}"),
+            Lang::En => format!("doors: {doors}, gateways: {gateways}"),
+        },
+    })
+}
