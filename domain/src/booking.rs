@@ -6,19 +6,22 @@
 
 mod amend;
 mod hours;
+pub mod series;
 mod usual;
+mod zone;
 
 use std::str::FromStr;
 
 pub use amend::{Cancelled, UNDO_MS, extend, release, undo_cancel};
 pub use hours::{OpeningHours, check_opening_hours, check_time_zone};
 pub use usual::{Past, USUAL_DAYS, Usual, usual};
+pub use zone::{BadLocal, Fold, Local, Zone};
 
 use crate::ids::SeatId;
 use crate::refusal::{Alternative, Code, Refusal};
 use crate::time::{Interval, Timestamp};
 use hours::open_blocks;
-pub(crate) use hours::{Zone, require_open};
+pub(crate) use hours::require_open;
 
 /// How far ahead a booking may start, ms: schedules reach gateways for as long.
 pub const AHEAD_MAX_MS: i64 = 35 * DAY_MS;

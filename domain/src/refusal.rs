@@ -114,6 +114,15 @@ codes! {
     IdempotencyMismatch "idempotency_mismatch" 422 "同じ Idempotency-Key が別の内容で使われています。" "This Idempotency-Key was used with another body.";
     VersionMismatch "version_mismatch" 412 "ほかの人が先に変更しました。読み込み直してください。" "Somebody changed this first; load it again.";
     UnknownTimeZone "unknown_time_zone" 422 "時間帯の名前が正しくありません。" "This is not the name of a time zone.";
+    LocalTimeSkipped "local_time_skipped" 422 "時計の切り替えのため、その日のその時刻は存在しません。" "The clocks skip that local time on that day.";
+    RuleInvalid "rule_invalid" 422 "繰り返しの指定を読み取れません。" "This is not a rule of repetition.";
+    RuleUnsupported "rule_unsupported" 422 "この繰り返しの指定には対応していません。" "This kind of repetition is not supported.";
+    SeriesEndless "series_endless" 422 "繰り返しには、終わりの日か回数が必要です。" "A repetition needs a last day or a number of times.";
+    SeriesTooLong "series_too_long" 422 "繰り返しが上限を超えています。" "The repetition is longer than allowed.";
+    SeriesEmpty "series_empty" 422 "繰り返しに当てはまる日がありません。" "No day fits this repetition.";
+    SeriesNotPossible "series_not_possible" 409 "予約できない日があるため、どの日も予約していません。" "Some days cannot be booked, so none was.";
+    SeriesCancelled "series_cancelled" 409 "この繰り返し予約は取り消されています。" "This series was cancelled.";
+    SeriesNotCancelled "series_not_cancelled" 409 "この繰り返し予約は取り消されていません。" "This series is not cancelled.";
     AlreadySetUp "already_set_up" 409 "初期設定はすでに終わっています。" "The first set-up is already done.";
     SiteHeld "site_held" 409 "復元後の確認が終わっていないため、この施設では新しい権限を発行できません。" "Nothing is signed or granted at this site: this server was restored from a backup that is not confirmed to be the newest.";
     KeyringAway "keyring_away" 409 "鍵束の署名鍵がこのサーバーにありません。管理者が鍵を戻すまで、この操作はできません。" "The key that signs keyrings is not on this server; this has to wait until an administrator puts it back.";

@@ -1,6 +1,7 @@
 //! What may become of a booking once it is made: a longer one, an earlier end, and a cancellation taken back.
 
-use super::hours::{Zone, open_blocks};
+use super::hours::open_blocks;
+use super::zone::Zone;
 use super::{ALTERNATIVES_MAX, Allocation, AllocationState, Facts, grid_ms, standing, unclaimed};
 use crate::refusal::{Alternative, Code, Refusal};
 use crate::time::{Interval, Timestamp};

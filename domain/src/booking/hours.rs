@@ -1,9 +1,9 @@
 //! Opening hours: weekly local times, expanded to UTC intervals in the site's zone.
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::civil::Date;
 
+use super::zone::{Fold, Zone};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Interval, Timestamp};
 
@@ -62,15 +62,7 @@ pub(crate) fn require_open(
     Err(refusal)
 }
 
-/// A site's time zone, from the database inside the program: the same answer on every machine.
-pub(crate) struct Zone(TimeZone);
-
 impl Zone {
-    pub(crate) fn named(name: &str) -> Result<Self, Refusal> {
-        let zone = TimeZoneDatabase::bundled().get(name).map(Self);
-        zone.map_err(|_| Refusal::new(Code::UnknownTimeZone).with("time_zone", name))
-    }
-
     /// How far `at` lies past the last step of `step_ms`, counted from local midnight, so that steps fit local clocks.
     pub(super) fn past_step_ms(&self, at: Timestamp, step_ms: i64) -> Result<i64, Refusal> {
         let time = self.local(at).ok_or(Code::InvalidInput)?.time();
@@ -90,22 +82,13 @@ impl Zone {
         self.step_at_or_before(at.plus_ms(step_ms - 1), step_ms)
     }
 
-    pub(super) fn local(&self, at: Timestamp) -> Option<DateTime> {
-        Some(
-            self.0
-                .to_datetime(jiff::Timestamp::from_millisecond(at.0).ok()?),
-        )
-    }
-
-    /// The instant of a local time. A time that a clock change skips is the instant after the gap; one that happens twice is
-    /// the first.
+    /// The instant so many seconds after a local midnight, by the clocks: shifted out of a gap, the earlier of two.
     pub(super) fn instant(&self, date: Date, seconds: i64) -> Option<Timestamp> {
         let local = date
             .to_datetime(jiff::civil::Time::midnight())
             .checked_add(SignedDuration::from_secs(seconds))
             .ok()?;
-        let instant = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
-        Some(Timestamp(instant.as_millisecond()))
+        Some(self.shifted(local, Fold::Earlier)?.0)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::ToSpan;
 
-use super::hours::Zone;
+use super::zone::Zone;
 use crate::ids::{SeatId, SiteId};
 use crate::time::{Interval, Timestamp};
 

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use minicbor::{Decode, Encode};
 use sekisho_domain::access::{self, Mode, Reason};
 use sekisho_domain::authority::Role;
-use sekisho_domain::booking::AllocationState;
+use sekisho_domain::booking::series::{Rule, Verdict};
+use sekisho_domain::booking::{AllocationState, Fold, Local, Zone};
 use sekisho_domain::cbor::{self, Raw};
 use sekisho_domain::crypto::{
     CoseError, Digest, HolderKey, SigningKey, Unverified, VerifyingKey, hex, sign1, unhex,
@@ -198,6 +199,13 @@ pub(crate) fn text(bytes: &[u8]) {
     same::<Uplink>(text);
     same::<Bus>(text);
     let _ = AllocationState::from_str(text);
+    let _ = Local::from_str(text);
+    let _ = Zone::from_posix(text);
+    if let Ok(rule) = Rule::from_str(text) {
+        assert_eq!(Rule::from_str(&rule.to_string()), Ok(rule));
+    }
+    assert!(Fold::from_name(text).is_none_or(|fold| fold.name() == text));
+    assert!(Verdict::from_name(text).is_none_or(|verdict| verdict.name() == text));
     let _ = sekisho_domain::presence::State::from_str(text);
     if let Ok(id) = PersonId::parse_text(text) {
         assert_eq!(id.text(), text);
