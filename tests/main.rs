@@ -25,6 +25,7 @@ mod evidence_of_gateways;
 mod evidence_pages;
 mod evidence_refusals;
 mod flows_of_a_booking;
+mod flows_of_a_hold;
 mod flows_of_a_pass;
 mod flows_of_a_visit;
 mod foreign_clients;

@@ -31,6 +31,7 @@ async fn booked(tx: &mut Tx, world: &World) -> Booking {
         person: world.member.id,
         during: span(1, 2),
         state: AllocationState::Confirmed,
+        hold_until: None,
         version: 1,
         created_by: "system".to_owned(),
         created_at: START,

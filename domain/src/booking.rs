@@ -5,6 +5,7 @@
 //! known, and offers what would be possible instead.
 
 mod amend;
+mod confirm;
 mod hours;
 pub mod series;
 mod usual;
@@ -13,6 +14,10 @@ mod zone;
 use std::str::FromStr;
 
 pub use amend::{Cancelled, UNDO_MS, extend, release, undo_cancel};
+pub use confirm::{
+    ANSWER_MINUTES, ANSWER_MINUTES_MAX, Approvals, Begin, HOLD_MINUTES, HOLD_MINUTES_MAX, Rule,
+    Terms, approve, confirm, decline, hold_ms, require_confirmed,
+};
 pub use hours::{OpeningHours, check_opening_hours, check_time_zone};
 pub use usual::{Past, USUAL_DAYS, Usual, usual};
 pub use zone::{BadLocal, Fold, Local, Zone};
@@ -68,6 +73,8 @@ pub struct Facts {
     pub person_taken: Vec<Interval>,
     /// Seats of the same zone that nobody has for the whole time asked for, nearest first. May be empty.
     pub free_seats: Vec<SeatId>,
+    /// What a booking has to wait for before it counts.
+    pub terms: Terms,
 }
 
 /// When a company reaches a site (`site_access`).
@@ -98,8 +105,12 @@ pub struct Plan {
     pub seat: SeatId,
     /// When.
     pub during: Interval,
-    /// First state of the allocation.
+    /// First state of the allocation: [`AllocationState::Confirmed`], or [`AllocationState::Held`].
     pub state: AllocationState,
+    /// Of a held one: first instant at which it is no longer kept.
+    pub hold_until: Option<Timestamp>,
+    /// Of a held one: who has to approve.
+    pub approvals: Approvals,
 }
 
 /// The span for which [`Facts`] carry allocations: what was asked for and where alternatives are looked for.
@@ -115,10 +126,12 @@ pub fn facts_window(request: &Request) -> Interval {
 pub fn book(request: &Request, facts: &Facts, now: Timestamp) -> Result<Plan, Refusal> {
     let zone = Zone::named(&facts.time_zone)?;
     match rules(request, facts, &zone, now) {
-        Ok(during) => Ok(Plan {
+        Ok((during, begin)) => Ok(Plan {
             seat: request.seat,
             during,
-            state: AllocationState::Confirmed,
+            state: begin.state,
+            hold_until: begin.hold_until,
+            approvals: begin.approvals,
         }),
         Err(mut refusal) => {
             refusal.alternatives = alternatives(refusal.code, request, facts, &zone, now);
@@ -133,11 +146,12 @@ fn rules(
     facts: &Facts,
     zone: &Zone,
     now: Timestamp,
-) -> Result<Interval, Refusal> {
+) -> Result<(Interval, Begin), Refusal> {
     let during = times(request, facts, zone, now)?;
     standing(&during, facts, zone)?;
     unclaimed(&during, facts)?;
-    Ok(during)
+    let begin = confirm::begin(&during, &facts.terms, zone, now)?;
+    Ok((during, begin))
 }
 
 /// The rules about where and who, whatever else is booked.
@@ -236,6 +250,7 @@ fn alternatives(
             | Code::InThePast
             | Code::OffGrid
             | Code::TooLong
+            | Code::ApprovalTooLate
     );
     if other_time_helps && found.len() < ALTERNATIVES_MAX {
         found.extend(other_times(request, facts, zone, now));
@@ -251,8 +266,11 @@ fn other_times(request: &Request, facts: &Facts, zone: &Zone, now: Timestamp) ->
     // To whole steps, upwards, but not above the longest.
     let length = length.saturating_add(step - 1).min(facts.length_max_ms) / step * step;
     let window = facts_window(request);
-    // What cannot be booked anyway need not be expanded.
-    let from = window.start.max(now.plus_ms(1 - step));
+    // What cannot be booked anyway need not be expanded: for the step that is running now nobody can be asked any more.
+    let asks = !(facts.terms.site.is_none() && facts.terms.company.is_none());
+    let from = window
+        .start
+        .max(now.plus_ms(if asks { 1 } else { 1 - step }));
     let until = window.end.min(now.plus_ms(AHEAD_MAX_MS + DAY_MS));
     let Some(window) = Interval::new(from, until) else {
         return Vec::new();
@@ -276,7 +294,7 @@ fn other_times(request: &Request, facts: &Facts, zone: &Zone, now: Timestamp) ->
         };
         rules(&request, facts, zone, now)
             .ok()
-            .map(|during| Alternative {
+            .map(|(during, _)| Alternative {
                 seat: request.seat,
                 during,
             })
@@ -381,6 +399,11 @@ impl AllocationState {
     pub fn is_live(self) -> bool {
         !self.next().is_empty()
     }
+
+    /// Whether it opens doors: what is only held does not count yet.
+    pub fn opens_doors(self) -> bool {
+        self.is_live() && self != Self::Held
+    }
 }
 
 /// A text is not the name of a state.
@@ -409,14 +432,15 @@ pub fn cancel(allocation: &Allocation, now: Timestamp) -> Result<AllocationState
     Ok(AllocationState::Cancelled)
 }
 
-/// When an allocation opens doors: a little earlier and a little later, as the site says; never once it is not live.
+/// When an allocation opens doors: a little earlier and a little later, as the site says; never while it is only held,
+/// and never once it is not live.
 pub fn grant_interval(allocation: &Allocation, before_s: u32, after_s: u32) -> Option<Interval> {
     let during = allocation.during;
     let wide = Interval::new(
         during.start.plus_ms(-i64::from(before_s) * 1000),
         during.end.plus_ms(i64::from(after_s) * 1000),
     );
-    wide.filter(|_| allocation.state.is_live())
+    wide.filter(|_| allocation.state.opens_doors())
 }
 
 #[cfg(test)]

@@ -134,6 +134,10 @@ ids! {
     BookingId = "bkg";
     /// One seat for one half-open interval.
     AllocationId = "alc";
+    /// That somebody has to approve a booking.
+    ApprovalId = "apv";
+    /// Bookings of one company that stand or fall together.
+    GroupId = "grp";
     /// A visitor's stay, from the invitation on.
     VisitId = "vst";
     /// What the person carries.

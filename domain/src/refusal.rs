@@ -98,6 +98,14 @@ codes! {
     BookingCancelled "booking_cancelled" 409 "この予約は取り消されています。" "This booking was cancelled.";
     BookingNotCancelled "booking_not_cancelled" 409 "この予約は取り消されていません。" "This booking is not cancelled.";
     UndoTooLate "undo_too_late" 409 "取り消しから60秒が過ぎたため、元に戻せません。" "More than 60 seconds have passed since the cancellation.";
+    HoldTooLong "hold_too_long" 422 "席を仮に押さえられる長さを超えています。" "A seat cannot be held that long at this site.";
+    HoldExpired "hold_expired" 409 "仮予約の期限が過ぎています。" "The time for which this was held is over.";
+    BookingHeld "booking_held" 409 "この予約はまだ確定していません。" "This booking is not confirmed yet.";
+    BookingNotHeld "booking_not_held" 409 "この予約はすでに確定しています。" "This booking is already confirmed.";
+    ApprovalAwaited "approval_awaited" 409 "この予約は承認を待っています。" "This booking waits for an approval.";
+    ApprovalTooLate "approval_too_late" 409 "この予約には承認が必要ですが、始まるまでに承認を受けられません。" "This booking needs an approval, and there is no time left for one before it begins.";
+    ApprovalAnswered "approval_answered" 409 "この承認依頼はすでに回答されています。" "Somebody has already answered this.";
+    OwnApproval "own_approval" 403 "ご自身が申し込んだ予約は、ご自身では承認できません。" "Nobody approves what they asked for or what is for themselves.";
     NoHolderKey "no_holder_key" 409 "スマートフォンの鍵が登録されていません。" "No phone is registered for this person.";
     StaticNotAccepted "static_not_accepted" 409 "この施設では印刷した入館証を使えません。" "No door of this site accepts a printed pass.";
     HolderProofInvalid "holder_proof_invalid" 422 "鍵の登録を確認できませんでした。やり直してください。" "The proof of the phone's key is not valid; start again.";

@@ -2,7 +2,10 @@
 
 use super::hours::open_blocks;
 use super::zone::Zone;
-use super::{ALTERNATIVES_MAX, Allocation, AllocationState, Facts, grid_ms, standing, unclaimed};
+use super::{
+    ALTERNATIVES_MAX, Allocation, AllocationState, Facts, grid_ms, require_confirmed, standing,
+    unclaimed,
+};
 use crate::refusal::{Alternative, Code, Refusal};
 use crate::time::{Interval, Timestamp};
 
@@ -64,6 +67,7 @@ pub fn extend(
     now: Timestamp,
 ) -> Result<Interval, Refusal> {
     still_on(allocation, now)?;
+    require_confirmed(allocation)?;
     let zone = Zone::named(&facts.time_zone)?;
     let during = allocation.during;
     let (Some(whole), Some(more)) = (

@@ -38,6 +38,7 @@ pub(super) fn facts() -> Facts {
         seat_taken: Vec::new(),
         person_taken: Vec::new(),
         free_seats: Vec::new(),
+        terms: Terms::default(),
     }
 }
 
@@ -65,7 +66,9 @@ fn a_free_seat_within_opening_hours_is_booked() {
         Plan {
             seat: SEAT,
             during: span("09:00", "12:30"),
-            state: AllocationState::Confirmed
+            state: AllocationState::Confirmed,
+            hold_until: None,
+            approvals: Approvals::default(),
         }
     );
 }
@@ -373,7 +376,7 @@ fn states_end_and_only_live_ones_can_be_cancelled() {
         assert!(cancel(&allocation, jst("10:00")).is_err());
         assert_eq!(
             grant_interval(&allocation, 600, 900).is_some(),
-            state.is_live()
+            state.opens_doors()
         );
     }
     let allocation = Allocation {

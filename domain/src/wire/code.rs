@@ -153,6 +153,14 @@ codes! {
     0x0B13 VisitRefused "visit.refused";
     0x0B14 VisitArrived "visit.arrived";
     0x0B15 VisitLeft "visit.left";
+    0x0B28 BookingHeld "booking.held";
+    0x0B29 BookingConfirmed "booking.confirmed";
+    0x0B2A BookingHoldExpired "booking.hold_expired";
+    0x0B2B ApprovalRequested "approval.requested";
+    0x0B2C ApprovalGranted "approval.granted";
+    0x0B2D ApprovalDeclined "approval.declined";
+    0x0B2E ApprovalRuleSet "approval_rule.set";
+    0x0B2F GroupMade "group.made";
     0x0C01 PassIssued "pass.issued";
     0x0C02 PassRevoked "pass.revoked";
     0x0C03 HolderKeyRegistered "holder_key.registered";

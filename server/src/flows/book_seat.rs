@@ -1,24 +1,24 @@
 //! Books a seat.
 
 use sekisho_domain::authority::{Action, Relation};
-use sekisho_domain::booking::{self, Access, Facts, LENGTH_MAX_MS, Request, facts_window};
-use sekisho_domain::ids::{AllocationId, BookingId, OutboxId, PersonId, SeatId, SubjectId};
+use sekisho_domain::booking::{
+    self, Access, AllocationState, Facts, LENGTH_MAX_MS, Plan, Request, Terms, facts_window,
+};
+use sekisho_domain::ids::{AllocationId, BookingId, PersonId, SeatId};
 use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::time::{Interval, Timestamp};
-use sekisho_domain::wire::body::BookingBody;
 use sekisho_domain::wire::code::EventCode;
 
+use super::cancel_booking::tell;
 use super::change::{Change, change};
-use super::record::{Draft, record};
+use super::release_run_out::lock_seats;
 use super::{Actor, FlowError, Who, authority};
 use crate::app::App;
 use crate::store::bookings::{self, Booking};
 use crate::store::people::Person;
 use crate::store::seats::Seat;
 use crate::store::sites::{Site, SiteState};
-use crate::store::{
-    Scope, Tx, columns, db, locks, outbox, people, seats, site_access, sites, subjects,
-};
+use crate::store::{Scope, Tx, columns, db, held, people, seats, site_access, sites};
 
 /// What is asked for: one seat, `[starts_at, ends_at)`.
 #[derive(Clone, Copy, Debug)]
@@ -37,15 +37,16 @@ pub struct BookSeat {
 /// [`sekisho_domain::booking::book`], `not_found` or `not_allowed`; recorded as `booking.refused`.
 pub async fn book_seat(app: &App, actor: &Actor, want: BookSeat) -> Result<Booking, FlowError> {
     change(app, actor, EventCode::BookingRefused, |change| {
-        Box::pin(attempt(app, actor, want, change))
+        Box::pin(attempt(actor, want, None, change))
     })
     .await
 }
 
-async fn attempt(
-    app: &App,
+/// Books the seat, or holds it for so many minutes.
+pub(super) async fn attempt(
     actor: &Actor,
     want: BookSeat,
+    hold_minutes: Option<u32>,
     change: &mut Change<'_>,
 ) -> Result<Booking, FlowError> {
     let seat = seats::get(&mut change.tx, actor.scope(), want.seat)
@@ -64,31 +65,19 @@ async fn attempt(
         &relations(&mut change.tx, actor, &site, &person).await?,
     )?;
 
-    locks::lock_all(&mut change.tx, &[person.id], &[seat.id]).await?;
+    lock_seats(change, &[person.id], &[seat.id]).await?;
     let request = Request {
         seat: seat.id,
         start: want.starts_at,
         end: want.ends_at,
     };
-    let facts = facts(&mut change.tx, &request, &site, &seat, person.id).await?;
-    let plan = booking::book(&request, &facts, app.now())?;
-
-    let booking = Booking {
-        id: BookingId::new(app.now().0, app.random()),
-        allocation: AllocationId::new(app.now().0, app.random()),
-        operator: site.operator,
-        company: person.organisation,
-        site: site.id,
-        zone: seat.zone,
-        seat: plan.seat,
-        person: person.id,
-        during: plan.during,
-        state: plan.state,
-        version: 1,
-        created_by: actor.text(),
-        created_at: app.now(),
-    };
-    write(app, actor, &booking, change).await?;
+    let mut facts = facts(&mut change.tx, &request, &site, &seat, person.id).await?;
+    if let Some(minutes) = hold_minutes {
+        let max = held::minutes(&mut change.tx, Scope::System, site.id).await?;
+        facts.terms.hold_ms = Some(booking::hold_ms(minutes, max)?);
+    }
+    let plan = booking::book(&request, &facts, change.app.now())?;
+    let booking = write(actor, (&site, &seat, &person), &plan, change).await?;
     change.facts(site.id).await?;
     Ok(booking)
 }
@@ -125,7 +114,7 @@ pub async fn could_book(
     actor: &Actor,
     want: BookSeat,
     now: Timestamp,
-) -> Result<Option<Result<booking::Plan, Refusal>>, FlowError> {
+) -> Result<Option<Result<Plan, Refusal>>, FlowError> {
     let Some(seat) = seats::get(tx, actor.scope(), want.seat).await? else {
         return Ok(None);
     };
@@ -181,47 +170,46 @@ pub(super) async fn facts(
             .filter(|other| other.zone == seat.zone)
             .map(|other| other.id)
             .collect(),
+        terms: Terms::default(),
     })
 }
 
-async fn write(
-    app: &App,
+/// Writes what was planned, as one booking with its allocation, event and outbox line. The person and the seat are locked
+/// ([`lock_seats`]); the site's row comes after it.
+pub(super) async fn write(
     actor: &Actor,
-    booking: &Booking,
+    (site, seat, person): (&Site, &Seat, &Person),
+    plan: &Plan,
     change: &mut Change<'_>,
-) -> Result<(), FlowError> {
-    let tx = &mut change.tx;
+) -> Result<Booking, FlowError> {
+    let app = change.app;
+    let booking = Booking {
+        id: BookingId::new(app.now().0, app.random()),
+        allocation: AllocationId::new(app.now().0, app.random()),
+        operator: site.operator,
+        company: person.organisation,
+        site: site.id,
+        zone: seat.zone,
+        seat: plan.seat,
+        person: person.id,
+        during: plan.during,
+        state: plan.state,
+        hold_until: plan.hold_until,
+        version: 1,
+        created_by: actor.text(),
+        created_at: app.now(),
+    };
     let scope = Scope::Organisation(booking.operator);
-    bookings::insert(tx, scope, booking).await?;
-    bookings::insert_allocation(tx, scope, booking)
+    bookings::insert(&mut change.tx, scope, &booking).await?;
+    bookings::insert_allocation(&mut change.tx, scope, &booking)
         .await
         .map_err(overlap)?;
-    let subject = subjects::ensure(
-        tx,
-        SubjectId::new(app.now().0, app.random()),
-        booking.site,
-        booking.person,
-    )
-    .await?;
-    let draft = Draft::new(app, Some(booking.site), EventCode::BookingMade)
-        .subject(app, subject, booking.person)
-        .booking(app, booking.id)
-        .actor(app, actor)
-        .body(&BookingBody {
-            seat: booking.seat,
-            during: booking.during,
-        });
-    record(tx, app, draft).await?;
-    let payload = serde_json::json!({ "booking": booking.id }).to_string();
-    outbox::push(
-        tx,
-        OutboxId::new(app.now().0, app.random()),
-        "booking.made",
-        &payload,
-        app.now(),
-    )
-    .await?;
-    Ok(())
+    let code = match plan.state {
+        AllocationState::Held => EventCode::BookingHeld,
+        _ => EventCode::BookingMade,
+    };
+    tell(app, actor, &booking, code, change).await?;
+    Ok(booking)
 }
 
 /// The belt: what the rules should have seen under the locks, the database refuses once more.

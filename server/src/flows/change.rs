@@ -1,7 +1,6 @@
 //! The frame of every state change: begin, run the change, commit; try again what only lost a race; record a refusal; wake who
 //! waits.
 
-use std::marker::PhantomData;
 use std::pin::Pin;
 
 use sekisho_domain::ids::SiteId;
@@ -19,12 +18,13 @@ const ATTEMPTS: u32 = 3;
 
 /// One attempt at a change. `'a` is how long what it was asked with lives: longer than any borrow of the attempt itself.
 pub struct Change<'a> {
+    /// What every part of the server shares.
+    pub app: &'a App,
     /// Its transaction.
     pub tx: Tx,
     /// The site that it is about, once the actor is known to see it: a refusal is recorded there.
     pub about: Option<SiteId>,
     heard: Vec<SiteId>,
-    asked: PhantomData<&'a ()>,
 }
 
 /// What an attempt does, boxed: only so does the compiler see that it may move between threads.
@@ -51,10 +51,10 @@ pub async fn change<'a, T>(
     loop {
         attempts += 1;
         let mut begun = Change {
+            app,
             tx: app.db.write().await?,
             about: None,
             heard: Vec::new(),
-            asked: PhantomData,
         };
         let outcome = attempt(&mut begun).await;
         let Change {

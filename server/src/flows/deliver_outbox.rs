@@ -150,6 +150,30 @@ fn words(kind: &str, locale: Locale) -> Option<(&'static str, &'static str)> {
             ("席を予約しました", "次の席を予約しました。"),
             ("Your seat is booked", "This seat is booked for you."),
         ),
+        "booking.held" => (
+            (
+                "席を仮に押さえました",
+                "次の席を仮に押さえました。期限までに確定しないと、予約は解放されます。",
+            ),
+            (
+                "Your seat is held",
+                "This seat is held for you. The booking ends unless it is confirmed in time.",
+            ),
+        ),
+        "booking.confirmed" => (
+            ("予約が確定しました", "次の予約が確定しました。"),
+            ("Your booking is confirmed", "This booking is confirmed."),
+        ),
+        "booking.hold_expired" => (
+            (
+                "仮予約の期限が過ぎました",
+                "期限までに確定しなかったため、次の予約を解放しました。",
+            ),
+            (
+                "Your hold has run out",
+                "This was not confirmed in time, so the seat is free again.",
+            ),
+        ),
         CANCELLED => (
             ("予約を取り消しました", "次の予約を取り消しました。"),
             ("Your booking is cancelled", "This booking is cancelled."),

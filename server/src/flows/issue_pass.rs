@@ -2,7 +2,7 @@
 
 use sekisho_certs::Purpose;
 use sekisho_domain::authority::Action;
-use sekisho_domain::booking::{AllocationState, grant_interval};
+use sekisho_domain::booking::{AllocationState, grant_interval, require_confirmed};
 use sekisho_domain::crypto::SigningKey;
 use sekisho_domain::ids::{BookingId, PassId, SubjectId};
 use sekisho_domain::pass::{Claims, LIFE_MAX_S, static_text};
@@ -57,7 +57,7 @@ pub struct Issued {
 }
 
 /// Issues a pass. For a phone whose key has an active pass for this booking already, that one; active passes for other phones
-/// end, and so do earlier prints where another is printed. Refused with `not_found`, `not_allowed`, `booking_cancelled`, `booking_ended`, `person_suspended`, `no_holder_key`,
+/// end, and so do earlier prints where another is printed. Refused with `not_found`, `not_allowed`, `booking_cancelled`, `booking_held`, `booking_ended`, `person_suspended`, `no_holder_key`,
 /// `static_not_accepted` or `too_many_passes`.
 pub async fn issue_pass(app: &App, actor: &Actor, want: IssuePass) -> Result<Issued, FlowError> {
     let key = app.key(Purpose::Pass)?;
@@ -151,6 +151,7 @@ fn still_open(app: &App, booking: &Booking, site: &Site) -> Result<Interval, Flo
     if booking.state == AllocationState::Cancelled {
         return Err(Code::BookingCancelled.into());
     }
+    require_confirmed(&booking.allocation())?;
     let during = grant_interval(
         &booking.allocation(),
         columns::seconds(site.grant_before_s)?,

@@ -5,9 +5,9 @@ use sekisho_domain::ids::BookingId;
 use sekisho_domain::refusal::Code;
 
 use super::change::Change;
+use super::release_run_out::lock_seats;
 use super::{Actor, FlowError, authority};
 use crate::store::bookings::{self, Booking};
-use crate::store::locks;
 
 /// The booking as it is once its person and its seat are locked, for an actor who may change it. Refused with `not_found`,
 /// `not_allowed`, or `version_mismatch` where it is not the version that the actor saw.
@@ -26,7 +26,7 @@ pub(super) async fn locked_booking(
         Action::WriteBooking,
         &authority::to_booking(actor, &found),
     )?;
-    locks::lock_all(&mut change.tx, &[found.person], &[found.seat]).await?;
+    lock_seats(change, &[found.person], &[found.seat]).await?;
     // Read again: what was found first may have changed before the lock.
     let booking = bookings::get(&mut change.tx, actor.scope(), id)
         .await?

@@ -49,6 +49,10 @@ async fn attempt(
             .with("action", "undo_cancel")
             .into());
     }
+    // What was only held comes back as long as it would still be kept.
+    if booking.hold_until.is_some_and(|until| until <= app.now()) {
+        return Err(Code::HoldExpired.into());
+    }
     let request = Request {
         seat: booking.seat,
         start: booking.during.start,

@@ -194,6 +194,7 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::people::register))
         .routes(routes!(api::bookings::list, api::bookings::create))
         .routes(routes!(api::bookings::get))
+        .routes(routes!(api::bookings::confirm))
         .routes(routes!(api::bookings::cancel))
         .routes(routes!(api::bookings::undo))
         .routes(routes!(api::bookings::extend))

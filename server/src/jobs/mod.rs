@@ -4,6 +4,7 @@
 pub mod bundles;
 pub mod crl;
 pub mod gateways;
+pub mod held;
 pub mod outbox;
 pub mod sequencer;
 pub mod streams;
@@ -21,6 +22,7 @@ pub fn start(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(sequencer::run(Arc::clone(app), stop.clone()));
     tasks.spawn(tiles::run(Arc::clone(app), stop.clone()));
     tasks.spawn(gateways::run(Arc::clone(app), stop.clone()));
+    tasks.spawn(held::run(Arc::clone(app), stop.clone()));
     tasks.spawn(outbox::run(Arc::clone(app), stop.clone()));
     tasks.spawn(streams::run(Arc::clone(app), stop.clone()));
     tasks.spawn(bundles::run(Arc::clone(app), stop.clone()));

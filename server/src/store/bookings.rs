@@ -34,6 +34,8 @@ pub struct Booking {
     pub during: Interval,
     /// What became of it.
     pub state: AllocationState,
+    /// While it is held: from when on it is no longer kept. Stays where that time ran out, or where it was cancelled before.
+    pub hold_until: Option<Timestamp>,
     /// Counts changes, for ETag and If-Match.
     pub version: i64,
     /// Who booked ([`crate::flows::Actor::text`]).
@@ -81,6 +83,7 @@ struct Row {
     starts_at: i64,
     ends_at: i64,
     state: String,
+    hold_until: Option<i64>,
     version: i64,
     created_by: String,
     created_at: i64,
@@ -103,6 +106,7 @@ impl TryFrom<Row> for Booking {
                 .state
                 .parse()
                 .map_err(|_| corrupt("an unknown state of an allocation"))?,
+            hold_until: row.hold_until.map(Timestamp),
             version: row.version,
             created_by: row.created_by,
             created_at: Timestamp(row.created_at),
@@ -141,8 +145,8 @@ pub async fn insert(tx: &mut Tx, scope: Scope, booking: &Booking) -> sqlx::Resul
 /// `allocation_person_overlap`.
 pub async fn insert_allocation(tx: &mut Tx, scope: Scope, booking: &Booking) -> sqlx::Result<()> {
     one(on!(tx, c => sqlx::query(
-        "INSERT INTO allocation (id, booking_id, seat_id, person_id, starts_at, ends_at, state, version)
-         SELECT $1, b.id, $3, $4, $5, $6, $7, $8
+        "INSERT INTO allocation (id, booking_id, seat_id, person_id, starts_at, ends_at, state, version, hold_until)
+         SELECT $1, b.id, $3, $4, $5, $6, $7, $8, CAST($10 AS BIGINT)
            FROM booking b
           WHERE b.id = $2
             AND ($9 IS NULL OR b.operator_id = $9 OR b.company_id = $9)")
@@ -155,6 +159,7 @@ pub async fn insert_allocation(tx: &mut Tx, scope: Scope, booking: &Booking) -> 
         .bind(booking.state.name())
         .bind(booking.version)
         .bind(scope.bind())
+        .bind(booking.hold_until.map(|at| at.0))
         .execute(c).await.map(|done| done.rows_affected()))?)
 }
 
@@ -162,7 +167,7 @@ pub async fn insert_allocation(tx: &mut Tx, scope: Scope, booking: &Booking) -> 
 pub async fn get(tx: &mut Tx, scope: Scope, id: BookingId) -> sqlx::Result<Option<Booking>> {
     let row: Option<Row> = on!(tx, c => sqlx::query_as(
         "SELECT b.id, al.id AS allocation_id, b.operator_id, b.company_id, b.site_id, t.zone_id, al.seat_id, b.person_id,
-                al.starts_at, al.ends_at, al.state, al.version, b.created_by, b.created_at
+                al.starts_at, al.ends_at, al.state, al.hold_until, al.version, b.created_by, b.created_at
            FROM booking b
            JOIN allocation al ON al.booking_id = b.id
            JOIN seat t ON t.id = al.seat_id
@@ -184,7 +189,7 @@ pub async fn of_person(
 ) -> sqlx::Result<Vec<Named>> {
     let rows: Vec<NamedRow> = on!(tx, c => sqlx::query_as(
         "SELECT b.id, al.id AS allocation_id, b.operator_id, b.company_id, b.site_id, t.zone_id, al.seat_id, b.person_id,
-                al.starts_at, al.ends_at, al.state, al.version, b.created_by, b.created_at,
+                al.starts_at, al.ends_at, al.state, al.hold_until, al.version, b.created_by, b.created_at,
                 p.name AS person_name, o.name AS company_name, t.name AS seat_name, s.name AS site_name
            FROM booking b
            JOIN allocation al ON al.booking_id = b.id
@@ -220,7 +225,7 @@ pub async fn past_of_person(
     });
     let rows: Vec<NamedRow> = on!(tx, c => sqlx::query_as(
         "SELECT b.id, al.id AS allocation_id, b.operator_id, b.company_id, b.site_id, t.zone_id, al.seat_id, b.person_id,
-                al.starts_at, al.ends_at, al.state, al.version, b.created_by, b.created_at,
+                al.starts_at, al.ends_at, al.state, al.hold_until, al.version, b.created_by, b.created_at,
                 p.name AS person_name, o.name AS company_name, t.name AS seat_name, s.name AS site_name
            FROM booking b
            JOIN allocation al ON al.booking_id = b.id
@@ -253,7 +258,7 @@ pub async fn at_site(
 ) -> sqlx::Result<Vec<Named>> {
     let rows: Vec<NamedRow> = on!(tx, c => sqlx::query_as(
         "SELECT b.id, al.id AS allocation_id, b.operator_id, b.company_id, b.site_id, t.zone_id, al.seat_id, b.person_id,
-                al.starts_at, al.ends_at, al.state, al.version, b.created_by, b.created_at,
+                al.starts_at, al.ends_at, al.state, al.hold_until, al.version, b.created_by, b.created_at,
                 p.name AS person_name, o.name AS company_name, t.name AS seat_name, s.name AS site_name
            FROM booking b
            JOIN allocation al ON al.booking_id = b.id
@@ -284,7 +289,7 @@ pub async fn list(
 ) -> sqlx::Result<Vec<Booking>> {
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
         "SELECT b.id, al.id AS allocation_id, b.operator_id, b.company_id, b.site_id, t.zone_id, al.seat_id, b.person_id,
-                al.starts_at, al.ends_at, al.state, al.version, b.created_by, b.created_at
+                al.starts_at, al.ends_at, al.state, al.hold_until, al.version, b.created_by, b.created_at
            FROM (SELECT x.id
                    FROM (SELECT id FROM booking
                           WHERE person_id = $2 AND id > $3 AND ($1 IS NULL OR operator_id = $1 OR company_id = $1)
@@ -320,7 +325,7 @@ pub async fn current(
 ) -> sqlx::Result<Option<Booking>> {
     let row: Option<Row> = on!(tx, c => sqlx::query_as(
         "SELECT b.id, al.id AS allocation_id, b.operator_id, b.company_id, b.site_id, t.zone_id, al.seat_id, b.person_id,
-                al.starts_at, al.ends_at, al.state, al.version, b.created_by, b.created_at
+                al.starts_at, al.ends_at, al.state, al.hold_until, al.version, b.created_by, b.created_at
            FROM booking b
            JOIN allocation al ON al.booking_id = b.id
            JOIN seat t ON t.id = al.seat_id
@@ -383,7 +388,8 @@ pub async fn person_taken(
         .collect()
 }
 
-/// Moves an allocation of the scope from one state to another; [`sqlx::Error::RowNotFound`] when it is in a third.
+/// Moves an allocation of the scope from one state to another, which also ends a hold; [`sqlx::Error::RowNotFound`] when it is in
+/// a third.
 pub async fn set_state(
     tx: &mut Tx,
     scope: Scope,
@@ -393,7 +399,7 @@ pub async fn set_state(
 ) -> sqlx::Result<()> {
     one(on!(tx, c => sqlx::query(
         "UPDATE allocation
-            SET state = $3, version = version + 1
+            SET state = $3, hold_until = NULL, version = version + 1
           WHERE id = $1
             AND state = $2
             AND EXISTS (SELECT 1 FROM booking b

@@ -20,6 +20,7 @@ pub mod events;
 pub mod exports;
 pub mod gaps;
 pub mod gateways;
+pub mod held;
 pub mod holder_keys;
 pub mod holds;
 pub mod idempotency;

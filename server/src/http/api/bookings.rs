@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use sekisho_domain::authority::Action;
+use sekisho_domain::booking::AllocationState;
 use sekisho_domain::ids::{BookingId, OrganisationId, PersonId, SeatId, SiteId};
 use sekisho_domain::refusal::Code;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,9 @@ use crate::app::App;
 use crate::flows::authority;
 use crate::flows::book_seat::{BookSeat, book_seat};
 use crate::flows::cancel_booking::cancel_booking_at;
+use crate::flows::confirm_booking::confirm_booking;
 use crate::flows::extend_booking::{ExtendBooking, extend_booking};
+use crate::flows::hold_seat::hold_seat;
 use crate::flows::release_booking::release_booking;
 use crate::flows::undo_cancel::undo_cancel;
 use crate::http::extract::{IfMatch, Json, NoBody, Path, Query};
@@ -50,8 +53,11 @@ pub struct Booking {
     /// First instant after the booking.
     #[schema(inline)]
     pub end: Time,
-    /// `held`, `confirmed`, `present`, `left`, `released` or `cancelled`.
+    /// `held`, `confirmed`, `present`, `left`, `released` or `cancelled`. A held one keeps the seat and opens no door.
     pub state: &'static str,
+    /// Of a held booking: the first instant at which it is no longer kept.
+    #[schema(inline)]
+    pub hold_until: Option<Time>,
     /// Counts changes; the ETag.
     pub version: i64,
     /// When it was made.
@@ -75,6 +81,9 @@ pub struct AddBooking {
     /// For whom; the caller when absent. A token has to say it.
     #[schema(value_type = Option<String>)]
     pub person: Option<PersonId>,
+    /// Only hold the seat, for so many minutes (10 at most, or what the site says): it counts once it is confirmed.
+    #[schema(minimum = 1, maximum = 60)]
+    pub hold_minutes: Option<u32>,
 }
 
 /// How long a booking is to be.
@@ -111,13 +120,17 @@ impl From<bookings::Booking> for Booking {
             start: it.during.start.into(),
             end: it.during.end.into(),
             state: it.state.name(),
+            hold_until: (it.state == AllocationState::Held)
+                .then_some(it.hold_until)
+                .flatten()
+                .map(Time::from),
             version: it.version,
             created_at: it.created_at.into(),
         }
     }
 }
 
-/// Books a seat. A refusal names its rule and offers what would be possible.
+/// Books a seat, or holds it with `hold_minutes`. A refusal names its rule and offers what would be possible.
 #[utoipa::path(post, path = "/api/v1/bookings", tag = "bookings", request_body = AddBooking, responses((status = 201, body = Booking), (status = "default", body = Problem)))]
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -128,13 +141,19 @@ pub async fn create(
         .person
         .or(caller.person.as_ref().map(|me| me.id))
         .ok_or_else(|| Error::invalid("person: a token has to say for whom"))?;
-    let want = BookSeat {
-        person,
-        seat: want.seat,
-        starts_at: want.start.0,
-        ends_at: want.end.0,
+    let (minutes, want) = (
+        want.hold_minutes,
+        BookSeat {
+            person,
+            seat: want.seat,
+            starts_at: want.start.0,
+            ends_at: want.end.0,
+        },
+    );
+    let made: Booking = match minutes {
+        None => book_seat(&app, &caller.actor, want).await?.into(),
+        Some(minutes) => hold_seat(&app, &caller.actor, want, minutes).await?.into(),
     };
-    let made: Booking = book_seat(&app, &caller.actor, want).await?.into();
     let mut response = created(&format!("/api/v1/bookings/{}", made.id), &made);
     response.headers_mut().extend(etag(made.version));
     Ok(response)
@@ -164,6 +183,20 @@ pub async fn get(
 ) -> Result<(HeaderMap, Answer<Booking>)> {
     let found = reader.booking(id, Action::ReadBooking).await?;
     Ok((etag(found.version), Answer(found.into())))
+}
+
+/// Confirms a held booking before its time is over: from then on it counts, or waits for who has to approve it.
+#[utoipa::path(post, path = "/api/v1/bookings/{booking}/confirm", tag = "bookings", params(("booking" = String, Path), ("If-Match" = Option<String>, Header)),
+    responses((status = 200, body = Booking), (status = "default", body = Problem)))]
+pub async fn confirm(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<BookingId>,
+    IfMatch(version): IfMatch,
+    _: NoBody,
+) -> Result<(HeaderMap, Answer<Booking>)> {
+    let changed = confirm_booking(&app, &caller.actor, id, version).await?;
+    Ok((etag(changed.version), Answer(changed.into())))
 }
 
 /// Cancels a booking; its passes stop counting. `If-Match` makes sure that nobody changed it meanwhile.
