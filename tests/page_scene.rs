@@ -1,12 +1,16 @@
 //! A site with something of every kind, and a path for every route of the pages.
 
+use sekisho_domain::authority::Role;
 use sekisho_domain::ids::{CommandId, EventId};
 use sekisho_domain::wire::uplink::Order;
 use sekisho_server::flows::create_setup_link::create_setup_link;
+use sekisho_server::flows::give_feed::give_feed;
 use sekisho_server::store::commands::{self, StoredCommand};
 use sekisho_server::store::exports::{self, Ended, Export, ExportState, Progress};
+use sekisho_server::store::feeds::Of;
 use sekisho_tests::app::{START, TestApp};
 use sekisho_tests::busy::{Busy, HOSTILE};
+use sekisho_tests::world::acting;
 
 use self::As::{Member, Nobody, Owner};
 
@@ -44,6 +48,7 @@ pub(crate) struct Scene {
     pub(crate) setup: String,
     pub(crate) export: EventId,
     pub(crate) command: CommandId,
+    pub(crate) feed: String,
 }
 
 impl Scene {
@@ -94,7 +99,12 @@ impl Scene {
         };
         commands::insert(&mut tx, &command).await.unwrap();
         tx.commit().await.unwrap();
+        let member = acting(&busy.world.member, Role::Member);
+        let feed = give_feed(app, &member, Of::Person(busy.world.member.id))
+            .await
+            .unwrap();
         Self {
+            feed: feed.secret,
             busy,
             setup,
             export: export.id,
@@ -247,6 +257,18 @@ impl Scene {
                 "/commands/{command}",
                 Owner,
                 format!("/commands/{}", self.command),
+            ),
+            form("/feed", Member, "/feed".to_owned()),
+            only("/feed/stop", Member, "/feed/stop".to_owned()),
+            form("/sites/{site}/settings/feeds", Owner, at("settings/feeds")),
+            only(
+                "/sites/{site}/settings/feeds/stop",
+                Owner,
+                at("settings/feeds/stop"),
+            ),
+            is(
+                Is::Other,
+                page("/feeds/{file}", Nobody, format!("/feeds/{}.ics", self.feed)),
             ),
             is(
                 Is::Other,

@@ -208,6 +208,8 @@ actions! {
     ReadToken "token.read" own NOBODY same OWNER operated NOBODY accessible NOBODY;
     /// Make or revoke a token.
     WriteToken "token.write" own NOBODY same OWNER operated NOBODY accessible NOBODY;
+    /// Make or end the calendar feed of oneself (nobody can for somebody else) or of a seat; see that there is one.
+    WriteFeed "feed.write" own WORKS same NOBODY operated RUNS accessible NOBODY;
 }
 
 impl fmt::Display for Action {

@@ -164,6 +164,14 @@ ids! {
     AlarmId = "alr";
     /// A waiting side effect.
     OutboxId = "obx";
+    /// A calendar feed that is read without signing in.
+    FeedId = "fee";
+    /// A screen at a door, a room or a counter.
+    DisplayId = "dsp";
+    /// An address that is told of events.
+    WebhookId = "whk";
+    /// One message to such an address.
+    MessageId = "msg";
 }
 
 /// What a certificate's common name and an MQTT identity say: class and id, e.g. `gw-01jd…`.

@@ -17,6 +17,7 @@ pub mod booking;
 pub mod cbor;
 pub mod crypto;
 pub mod evidence;
+pub mod ics;
 pub mod ids;
 pub mod pass;
 pub mod presence;

@@ -186,6 +186,9 @@ codes! {
     0x0D18 SeatPlaced "seat.placed";
     0x0D20 CommandOrdered "command.ordered";
     0x0D21 AlarmAcknowledged "alarm.acknowledged";
+    0x0D50 FeedCreated "feed.created";
+    0x0D51 FeedRotated "feed.rotated";
+    0x0D52 FeedRevoked "feed.revoked";
     0x0D81 LogOpened "log.opened";
     0x0D82 LogCut "log.cut";
     0x0D83 LogClosed "log.closed";

@@ -158,7 +158,9 @@ async fn follow(
     match store::bookings::set_state(tx, Scope::System, booking.allocation, booking.state, to).await
     {
         // It was cancelled in the meantime; evidence says what happened, the booking says what was agreed.
-        Err(SqlError::RowNotFound) => Ok(()),
-        done => Ok(done?),
+        Err(SqlError::RowNotFound) => return Ok(()),
+        done => done?,
     }
+    store::feeds::touch(tx, booking.id, event.at.wall).await?;
+    Ok(())
 }

@@ -13,6 +13,9 @@ use crate::store::pending::{Pending, Waiting};
 use crate::store::visits::Visit;
 use crate::store::{self, Tx};
 
+/// High byte of the codes of what becomes of bookings.
+const BOOKINGS: u16 = 0x0B;
+
 /// An event in the making: its bytes for the log, its openings for the vault, and what the projection shows.
 pub struct Draft {
     /// At which site; `None` goes to the operator's log.
@@ -25,6 +28,8 @@ pub struct Draft {
     pub person: Option<PersonId>,
     /// For the projection.
     pub pass: Option<PassId>,
+    /// Which booking it is about.
+    pub booking: Option<BookingId>,
     /// For the projection: codes of reasons or of a refusal.
     pub reasons: Vec<String>,
 }
@@ -38,6 +43,7 @@ impl Draft {
             openings: Vec::new(),
             person: None,
             pass: None,
+            booking: None,
             reasons: Vec::new(),
         }
     }
@@ -78,6 +84,7 @@ impl Draft {
     #[must_use]
     pub fn booking(mut self, app: &App, booking: BookingId) -> Self {
         self.event.booking = Some(self.commit(app, "booking", &booking.to_string()));
+        self.booking = Some(booking);
         self
     }
 
@@ -124,6 +131,9 @@ pub async fn record(tx: &mut Tx, app: &App, draft: Draft) -> Result<EventId, Flo
             now,
         )
         .await?;
+    }
+    if let Some(booking) = draft.booking.filter(|_| draft.event.code >> 8 == BOOKINGS) {
+        store::feeds::touch(tx, booking, now).await?;
     }
     let row = EventRow {
         site: draft.site,

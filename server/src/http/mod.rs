@@ -11,6 +11,7 @@ pub mod api;
 pub mod assets;
 pub mod errors;
 pub mod extract;
+pub mod feed;
 pub mod headers;
 pub mod idempotency;
 pub mod lang;

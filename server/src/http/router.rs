@@ -22,7 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Error, Result};
-use super::{api, assets, errors, headers, idempotency, pages, session};
+use super::{api, assets, errors, feed, headers, idempotency, pages, session};
 use crate::app::App;
 use crate::store::holds;
 
@@ -140,6 +140,17 @@ fn pages() -> Router<Arc<App>> {
         .route("/doors/{door}/unlock", post(pages::order::unlock))
         .route("/doors/{door}/mode", post(pages::order::set_mode))
         .route("/commands/{command}", get(pages::order::show))
+        .route("/feed", get(pages::feeds::show).post(pages::feeds::give))
+        .route("/feed/stop", post(pages::feeds::stop))
+        .route(
+            "/sites/{site}/settings/feeds",
+            get(pages::feeds::seats).post(pages::feeds::give_seat),
+        )
+        .route(
+            "/sites/{site}/settings/feeds/stop",
+            post(pages::feeds::stop_seat),
+        )
+        .route("/feeds/{file}", get(feed::show))
         .route("/static/{*path}", get(assets::get))
         .fallback(pages::nothing)
 }
@@ -227,6 +238,8 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::evidence::list, api::evidence::create))
         .routes(routes!(api::evidence::get))
         .routes(routes!(api::evidence::bundle))
+        .routes(routes!(api::feeds::list, api::feeds::create))
+        .routes(routes!(api::feeds::revoke))
         .routes(routes!(api::tokens::list, api::tokens::create))
         .routes(routes!(api::tokens::revoke))
 }

@@ -18,6 +18,7 @@ pub mod directory;
 pub mod doors;
 pub mod events;
 pub mod exports;
+pub mod feeds;
 pub mod gaps;
 pub mod gateways;
 pub mod held;

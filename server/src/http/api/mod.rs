@@ -9,6 +9,7 @@ pub mod bookings;
 pub mod document;
 pub mod events;
 pub mod evidence;
+pub mod feeds;
 pub mod gateways;
 pub mod health;
 pub mod orders;

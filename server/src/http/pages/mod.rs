@@ -11,6 +11,8 @@ pub mod equipment;
 pub mod error;
 pub mod evidence;
 pub mod export;
+mod feed_texts;
+pub mod feeds;
 pub mod home;
 pub mod language;
 mod map;

@@ -58,6 +58,7 @@ words! {
     unused "来館の記録なし" "no visit recorded";
     older "さらに前の予約" "Older bookings";
     newest "新しい予約へ戻る" "Back to the newest";
+    calendar "予約をカレンダーに表示" "Show them in your calendar";
 
     undo "取り消しを元に戻す" "Take the cancellation back";
     undo_before "" "You can take this back until ";

@@ -329,6 +329,15 @@ pub fn event(code: u16, lang: Lang) -> &'static str {
         EventCode::GatewayStopping => ("ゲートウェイが停止しました", "Gateway stopped"),
         EventCode::GatewayRevoked => ("ゲートウェイを失効させました", "Gateway revoked"),
         EventCode::AlarmAcknowledged => ("警報を確認しました", "Alarm acknowledged"),
+        EventCode::FeedCreated => ("カレンダー用アドレスを作りました", "Calendar address made"),
+        EventCode::FeedRotated => (
+            "カレンダー用アドレスを替えました",
+            "Calendar address replaced",
+        ),
+        EventCode::FeedRevoked => (
+            "カレンダー用アドレスを無効にしました",
+            "Calendar address ended",
+        ),
         EventCode::AuditGap => ("記録の欠け", "Gap in the records"),
         EventCode::AuditGrantAfterRevocation => {
             ("失効後に解錠されました", "Released after the revocation")
