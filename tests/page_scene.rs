@@ -1,16 +1,21 @@
 //! A site with something of every kind, and a path for every route of the pages.
 
 use sekisho_domain::authority::Role;
-use sekisho_domain::ids::{CommandId, EventId};
+use sekisho_domain::booking::Fold;
+use sekisho_domain::booking::series::{Dates, Pattern};
+use sekisho_domain::ids::{CommandId, EventId, SeriesId};
 use sekisho_domain::wire::uplink::Order;
+use sekisho_server::app::App;
+use sekisho_server::flows::create_series::{CreateSeries, create_series};
 use sekisho_server::flows::create_setup_link::create_setup_link;
 use sekisho_server::flows::give_feed::give_feed;
+use sekisho_server::flows::series::Mode;
 use sekisho_server::store::commands::{self, StoredCommand};
 use sekisho_server::store::exports::{self, Ended, Export, ExportState, Progress};
 use sekisho_server::store::feeds::Of;
 use sekisho_tests::app::{START, TestApp};
 use sekisho_tests::busy::{Busy, HOSTILE};
-use sekisho_tests::world::acting;
+use sekisho_tests::world::{World, acting};
 
 use self::As::{Member, Nobody, Owner};
 
@@ -42,12 +47,33 @@ pub(crate) struct Entry {
     pub(crate) post: bool,
 }
 
+/// A series of the member: some of it booked, some to come.
+async fn repeating(app: &App, world: &World) -> SeriesId {
+    let want = CreateSeries {
+        person: world.member.id,
+        seat: world.seats[3].id,
+        time_zone: "site".to_owned(),
+        pattern: Pattern {
+            first: jiff::civil::date(2026, 11, 25),
+            starts_s: 18 * 3600,
+            ends_s: 19 * 3600,
+            fold: Fold::Earlier,
+            dates: Dates::Rule("FREQ=WEEKLY;COUNT=9".parse().unwrap()),
+            except: [jiff::civil::date(2026, 12, 2)].into(),
+        },
+        mode: Mode::Possible,
+    };
+    let member = acting(&world.member, Role::Member);
+    create_series(app, &member, want).await.unwrap().id
+}
+
 /// A site with something of every kind, and a path for every route.
 pub(crate) struct Scene {
     pub(crate) busy: Busy,
     pub(crate) setup: String,
     pub(crate) export: EventId,
     pub(crate) command: CommandId,
+    pub(crate) series: SeriesId,
     pub(crate) feed: String,
 }
 
@@ -62,6 +88,7 @@ impl Scene {
         } else {
             Busy::on(app).await
         };
+        let series = repeating(app, &busy.world).await;
         let mut tx = app.db.write().await.unwrap();
         let export = Export {
             id: app.event_id(),
@@ -109,6 +136,7 @@ impl Scene {
             setup,
             export: export.id,
             command: command.id,
+            series,
         }
     }
 
@@ -131,6 +159,7 @@ impl Scene {
         let only = |route, who, path: String| is(Is::Nothing, form(route, who, path));
         let at = |what: &str| format!("/sites/{site}/{what}");
         let of = |what: &str| format!("/bookings/{booking}{what}");
+        let part = |what: &str| format!("/series/{}{what}", self.series);
         let link = busy.link.split_once("/visitor-pass").unwrap().1;
         vec![
             page("/", Member, "/".to_owned()),
@@ -198,6 +227,15 @@ impl Scene {
             ),
             page("/bookings/{booking}/pass", Member, of("/pass")),
             form("/bookings/{booking}/pass/print", Member, of("/pass/print")),
+            form(
+                "/series/new",
+                Member,
+                format!("/series/new?booking={booking}"),
+            ),
+            page("/series/{series}", Member, part("")),
+            only("/series/{series}/cancel", Member, part("/cancel")),
+            only("/series/{series}/undo", Member, part("/undo")),
+            only("/series/{series}/except", Member, part("/except")),
             form("/sites/{site}/visits", Owner, at("visits")),
             page("/visits/{visit}", Owner, format!("/visits/{visit}")),
             page(

@@ -132,6 +132,8 @@ ids! {
     DeviceId = "dev";
     /// What was asked for.
     BookingId = "bkg";
+    /// Bookings that repeat, or of several days.
+    SeriesId = "srs";
     /// One seat for one half-open interval.
     AllocationId = "alc";
     /// That somebody has to approve a booking.

@@ -153,6 +153,14 @@ codes! {
     0x0B13 VisitRefused "visit.refused";
     0x0B14 VisitArrived "visit.arrived";
     0x0B15 VisitLeft "visit.left";
+    0x0B20 SeriesMade "series.made";
+    0x0B21 SeriesChanged "series.changed";
+    0x0B22 SeriesCancelled "series.cancelled";
+    0x0B23 SeriesRestored "series.restored";
+    0x0B24 SeriesExcepted "series.excepted";
+    0x0B25 SeriesUnbooked "series.unbooked";
+    0x0B26 SeriesMoved "series.moved";
+    0x0B27 BookingLengthSet "booking.length_set";
     0x0B28 BookingHeld "booking.held";
     0x0B29 BookingConfirmed "booking.confirmed";
     0x0B2A BookingHoldExpired "booking.hold_expired";

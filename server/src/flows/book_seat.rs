@@ -9,7 +9,7 @@ use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::time::{Interval, Timestamp};
 use sekisho_domain::wire::code::EventCode;
 
-use super::cancel_booking::tell;
+use super::cancel_booking::say;
 use super::change::{Change, change};
 use super::release_run_out::lock_seats;
 use super::{Actor, FlowError, Who, authority};
@@ -18,7 +18,7 @@ use crate::store::bookings::{self, Booking};
 use crate::store::people::Person;
 use crate::store::seats::Seat;
 use crate::store::sites::{Site, SiteState};
-use crate::store::{Scope, Tx, columns, db, held, people, seats, site_access, sites};
+use crate::store::{Scope, Tx, columns, db, held, people, seats, series, site_access, sites};
 
 /// What is asked for: one seat, `[starts_at, ends_at)`.
 #[derive(Clone, Copy, Debug)]
@@ -151,6 +151,8 @@ pub(super) async fn facts(
             until: row.until,
         })
     };
+    let length_max_s = series::length_max(tx, Scope::System, site.id).await?;
+    let length_max_ms = length_max_s.map_or(LENGTH_MAX_MS, |length| length.saturating_mul(1000));
     let free = match Interval::new(request.start, request.end) {
         Some(during) => seats::free(tx, Scope::System, site.id, during).await?,
         None => Vec::new(),
@@ -159,7 +161,7 @@ pub(super) async fn facts(
         time_zone: site.time_zone.clone(),
         site_open: site.state == SiteState::Open,
         grid_s: columns::seconds(site.grid_s)?,
-        length_max_ms: LENGTH_MAX_MS,
+        length_max_ms,
         opening_hours: sites::hours(tx, Scope::System, site.id).await?,
         person_active: person.active,
         access,
@@ -178,6 +180,17 @@ pub(super) async fn facts(
 /// ([`lock_seats`]); the site's row comes after it.
 pub(super) async fn write(
     actor: &Actor,
+    place: (&Site, &Seat, &Person),
+    plan: &Plan,
+    change: &mut Change<'_>,
+) -> Result<Booking, FlowError> {
+    write_for(actor, (actor.text(), false), place, plan, change).await
+}
+
+/// The same on behalf of who asked for it ([`Actor::text`]), perhaps as one of many, which has no mail of its own.
+pub(super) async fn write_for(
+    actor: &Actor,
+    (by, in_bulk): (String, bool),
     (site, seat, person): (&Site, &Seat, &Person),
     plan: &Plan,
     change: &mut Change<'_>,
@@ -196,7 +209,7 @@ pub(super) async fn write(
         state: plan.state,
         hold_until: plan.hold_until,
         version: 1,
-        created_by: actor.text(),
+        created_by: by,
         created_at: app.now(),
     };
     let scope = Scope::Organisation(booking.operator);
@@ -208,8 +221,13 @@ pub(super) async fn write(
         AllocationState::Held => EventCode::BookingHeld,
         _ => EventCode::BookingMade,
     };
-    tell(app, actor, &booking, code, change).await?;
+    say(app, actor, &booking, code, in_bulk, change).await?;
     Ok(booking)
+}
+
+/// What a line of the outbox says of a booking. One of many has no mail of its own ([`super::series_mail`]).
+pub(super) fn about(booking: &Booking, in_bulk: bool) -> String {
+    serde_json::json!({ "booking": booking.id, "in_bulk": in_bulk }).to_string()
 }
 
 /// The belt: what the rules should have seen under the locks, the database refuses once more.

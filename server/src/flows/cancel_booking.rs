@@ -6,6 +6,7 @@ use sekisho_domain::wire::body::BookingBody;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
 
+use super::book_seat::about;
 use super::change::{Change, change};
 use super::end_pass::end_pass;
 use super::locked_booking::locked_booking;
@@ -41,9 +42,20 @@ async fn attempt(
     seen: Option<i64>,
     change: &mut Change<'_>,
 ) -> Result<Booking, FlowError> {
-    let mut booking = locked_booking(actor, id, seen, change).await?;
-    let state = booking::cancel(&booking.allocation(), app.now())?;
+    let booking = locked_booking(actor, id, seen, change).await?;
+    change.facts(booking.site).await?;
+    cancel_locked(app, actor, booking, false, change).await
+}
 
+/// Cancels a booking whose person, seat and site the caller has locked.
+pub(super) async fn cancel_locked(
+    app: &App,
+    actor: &Actor,
+    mut booking: Booking,
+    in_bulk: bool,
+    change: &mut Change<'_>,
+) -> Result<Booking, FlowError> {
+    let state = booking::cancel(&booking.allocation(), app.now())?;
     let scope = Scope::Organisation(booking.operator);
     let how = Cancelled {
         at: app.now(),
@@ -59,8 +71,15 @@ async fn attempt(
     .await?;
     booking.state = state;
     booking.version += 1;
-    tell(app, actor, &booking, EventCode::BookingCancelled, change).await?;
-    change.facts(booking.site).await?;
+    say(
+        app,
+        actor,
+        &booking,
+        EventCode::BookingCancelled,
+        in_bulk,
+        change,
+    )
+    .await?;
     end_passes(app, actor, &booking, PassState::Cancelled, change).await?;
     Ok(booking)
 }
@@ -71,6 +90,18 @@ pub(super) async fn tell(
     actor: &Actor,
     booking: &Booking,
     code: EventCode,
+    change: &mut Change<'_>,
+) -> Result<(), FlowError> {
+    say(app, actor, booking, code, false, change).await
+}
+
+/// The same, perhaps for one of many.
+pub(super) async fn say(
+    app: &App,
+    actor: &Actor,
+    booking: &Booking,
+    code: EventCode,
+    in_bulk: bool,
     change: &mut Change<'_>,
 ) -> Result<(), FlowError> {
     let subject = subjects::ensure(
@@ -89,7 +120,7 @@ pub(super) async fn tell(
             during: booking.during,
         });
     record(&mut change.tx, app, draft).await?;
-    let payload = serde_json::json!({ "booking": booking.id }).to_string();
+    let payload = about(booking, in_bulk);
     outbox::push(
         &mut change.tx,
         OutboxId::new(app.now().0, app.random()),

@@ -15,7 +15,7 @@ use sekisho_domain::booking::AllocationState;
 use sekisho_domain::ids::{BookingId, OutboxId};
 use sekisho_domain::time::{Interval, Timestamp};
 
-use super::FlowError;
+use super::{FlowError, series_mail};
 use crate::app::App;
 use crate::store::outbox::{self, Waiting};
 use crate::store::people::Locale;
@@ -44,7 +44,8 @@ pub async fn deliver_outbox(
 ) -> Result<usize, FlowError> {
     let mut rows = outbox::waiting(&mut app.db.read().await?, LOOK_MAX).await?;
     rows.retain(|row| {
-        let known = words(&row.kind, Locale::En).is_some();
+        let known = words(&row.kind, Locale::En).is_some()
+            || series_mail::words(&row.kind, Locale::En).is_some();
         if !known && unknown.insert(row.id) {
             tracing::warn!(outbox.id = %row.id, row.kind, "nothing here knows what to do with this; it waits");
         }
@@ -88,15 +89,18 @@ fn complain(row: &Waiting, error: &anyhow::Error) {
     }
 }
 
-struct Mail {
-    to: String,
-    subject: String,
-    text: String,
+pub(super) struct Mail {
+    pub(super) to: String,
+    pub(super) subject: String,
+    pub(super) text: String,
 }
 
 #[derive(serde::Deserialize)]
 struct About {
     booking: BookingId,
+    /// One of many: the mail is about all of them.
+    #[serde(default)]
+    in_bulk: bool,
 }
 
 /// Whether a mail went out: there may be nothing left to say.
@@ -114,7 +118,14 @@ async fn deliver(app: &App, row: &Waiting) -> anyhow::Result<bool> {
 }
 
 async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
-    let About { booking } = serde_json::from_str(&row.payload).context("unreadable payload")?;
+    if series_mail::words(&row.kind, Locale::En).is_some() {
+        return Ok(Some(series_mail::compose(app, row).await?));
+    }
+    let About { booking, in_bulk } =
+        serde_json::from_str(&row.payload).context("unreadable payload")?;
+    if in_bulk {
+        return Ok(None);
+    }
     let mut tx = app.db.read().await?;
     let booking = bookings::get(&mut tx, Scope::System, booking).await?;
     let booking = booking.context("no such booking")?;

@@ -8,7 +8,7 @@ use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::wire::code::EventCode;
 
 use super::book_seat::{facts, overlap};
-use super::cancel_booking::tell;
+use super::cancel_booking::say;
 use super::change::{Change, change};
 use super::locked_booking::locked_booking;
 use super::{Actor, FlowError};
@@ -32,7 +32,20 @@ async fn attempt(
     id: BookingId,
     change: &mut Change<'_>,
 ) -> Result<Booking, FlowError> {
-    let mut booking = locked_booking(actor, id, None, change).await?;
+    let booking = locked_booking(actor, id, None, change).await?;
+    let booking = restore_locked(app, actor, booking, false, change).await?;
+    change.facts(booking.site).await?;
+    Ok(booking)
+}
+
+/// Restores a booking whose person and seat the caller has locked. A refusal has written nothing.
+pub(super) async fn restore_locked(
+    app: &App,
+    actor: &Actor,
+    mut booking: Booking,
+    in_bulk: bool,
+    change: &mut Change<'_>,
+) -> Result<Booking, FlowError> {
     let site = sites::get(&mut change.tx, Scope::System, booking.site)
         .await?
         .ok_or(Code::NotFound)?;
@@ -71,7 +84,7 @@ async fn attempt(
         .map_err(overlap)?;
     booking.state = state;
     booking.version += 1;
-    tell(app, actor, &booking, EventCode::BookingRestored, change).await?;
-    change.facts(booking.site).await?;
+    let code = EventCode::BookingRestored;
+    say(app, actor, &booking, code, in_bulk, change).await?;
     Ok(booking)
 }

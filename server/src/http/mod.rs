@@ -19,6 +19,7 @@ pub mod machines;
 pub mod pages;
 pub mod problem;
 pub mod router;
+pub mod series_words;
 pub mod session;
 pub mod tls;
 pub mod witness;

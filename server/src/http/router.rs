@@ -42,6 +42,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub fn router(app: Arc<App>) -> Router {
     let pages = pages()
         .merge(visits())
+        .merge(series())
         .merge(settings())
         .layer(RequestBodyLimitLayer::new(FORM_MAX))
         .layer(DefaultBodyLimit::disable())
@@ -178,6 +179,18 @@ fn settings() -> Router<Arc<App>> {
         .route("/sites/{site}/settings", get(pages::settings::show))
 }
 
+fn series() -> Router<Arc<App>> {
+    Router::new()
+        .route(
+            "/series/new",
+            get(pages::series_new::show).post(pages::series_new::make),
+        )
+        .route("/series/{series}", get(pages::series::show))
+        .route("/series/{series}/cancel", post(pages::series::cancel))
+        .route("/series/{series}/undo", post(pages::series::undo))
+        .route("/series/{series}/except", post(pages::series::except))
+}
+
 /// The routes that stand in the OpenAPI document.
 pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(api::document::about())
@@ -210,6 +223,14 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::bookings::undo))
         .routes(routes!(api::bookings::extend))
         .routes(routes!(api::bookings::release))
+        .routes(routes!(api::series::list, api::series::create))
+        .routes(routes!(api::series::preview))
+        .routes(routes!(api::series::get))
+        .routes(routes!(api::series::cancel))
+        .routes(routes!(api::series::undo))
+        .routes(routes!(api::series::except))
+        .routes(routes!(api::series::change))
+        .routes(routes!(api::series::length, api::series::set_length))
         .routes(routes!(api::passes::list, api::passes::create))
         .routes(routes!(api::passes::get))
         .routes(routes!(api::passes::status))

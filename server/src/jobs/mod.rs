@@ -7,6 +7,7 @@ pub mod gateways;
 pub mod held;
 pub mod outbox;
 pub mod sequencer;
+pub mod series;
 pub mod streams;
 pub mod tiles;
 
@@ -24,6 +25,7 @@ pub fn start(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(gateways::run(Arc::clone(app), stop.clone()));
     tasks.spawn(held::run(Arc::clone(app), stop.clone()));
     tasks.spawn(outbox::run(Arc::clone(app), stop.clone()));
+    tasks.spawn(series::run(Arc::clone(app), stop.clone()));
     tasks.spawn(streams::run(Arc::clone(app), stop.clone()));
     tasks.spawn(bundles::run(Arc::clone(app), stop.clone()));
 }

@@ -41,6 +41,7 @@ pub mod records;
 pub mod revocations;
 mod scope;
 pub mod seats;
+pub mod series;
 pub mod sessions;
 pub mod site_access;
 pub mod sites;

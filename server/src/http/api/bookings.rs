@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::types::{Page, Time, created, cursor, etag, limit};
+use super::when::{When, instants};
 use super::{Problem, Reader};
 use crate::app::App;
 use crate::flows::authority;
@@ -72,12 +73,12 @@ pub struct AddBooking {
     /// Which seat.
     #[schema(value_type = String)]
     pub seat: SeatId,
-    /// From when. A bare local time is refused.
+    /// From when: RFC 3339 with an offset, or a local time with its zone. A bare local time is refused.
     #[schema(inline)]
-    pub start: Time,
+    pub start: When,
     /// Until when.
     #[schema(inline)]
-    pub end: Time,
+    pub end: When,
     /// For whom; the caller when absent. A token has to say it.
     #[schema(value_type = Option<String>)]
     pub person: Option<PersonId>,
@@ -141,13 +142,14 @@ pub async fn create(
         .person
         .or(caller.person.as_ref().map(|me| me.id))
         .ok_or_else(|| Error::invalid("person: a token has to say for whom"))?;
+    let (starts_at, ends_at) = instants(&app, &caller, want.seat, (&want.start, &want.end)).await?;
     let (minutes, want) = (
         want.hold_minutes,
         BookSeat {
             person,
             seat: want.seat,
-            starts_at: want.start.0,
-            ends_at: want.end.0,
+            starts_at,
+            ends_at,
         },
     );
     let made: Booking = match minutes {
@@ -260,7 +262,10 @@ pub async fn release(
 
 impl Reader {
     /// Whose bookings are listed: who may not see everybody's sees their own.
-    async fn whose_bookings(&mut self, asked: Option<PersonId>) -> Result<Option<PersonId>> {
+    pub(super) async fn whose_bookings(
+        &mut self,
+        asked: Option<PersonId>,
+    ) -> Result<Option<PersonId>> {
         let caller = &self.caller;
         let relations =
             authority::to_organisation(&mut self.tx, &caller.actor, caller.organisation).await?;

@@ -18,10 +18,13 @@ pub mod passes;
 pub mod people;
 pub mod places;
 pub mod seats;
+pub mod series;
+pub mod series_shown;
 pub mod sites;
 pub mod tokens;
 pub mod types;
 pub mod visits;
+pub mod when;
 
 use std::sync::Arc;
 
@@ -36,6 +39,8 @@ use super::session::Caller;
 use crate::app::App;
 use crate::flows::authority;
 use crate::store::{self, Scope, Tx};
+
+pub(crate) use series_shown::code_named;
 
 /// Anything else below `/api`.
 pub async fn nothing() -> Error {

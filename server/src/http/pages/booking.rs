@@ -16,6 +16,7 @@ use super::home::{Card, card};
 use super::map::Map;
 use super::refused::{Refused, refused};
 use super::seat_texts::{SeatTexts, seat_texts};
+use super::series_texts::series_texts;
 use super::stay::{Stay, stay, troubles, way};
 use super::when::Wall;
 use super::{Frame, page, see_other};
@@ -27,10 +28,11 @@ use crate::flows::undo_cancel::undo_cancel;
 use crate::flows::{Actor, FlowError};
 use crate::http::api::Reader;
 use crate::http::extract::{Form, Path, Query};
+use crate::http::lang::Lang;
 use crate::http::problem::{Error, Result};
 use crate::http::session::Caller;
 use crate::store::bookings::{self, Booking};
-use crate::store::{allocations, sites};
+use crate::store::{allocations, series, sites};
 
 #[derive(Template)]
 #[template(path = "booking.html")]
@@ -45,6 +47,8 @@ struct Page {
     undo: Option<String>,
     /// The same seat and times, to look whether they can be booked again.
     again: String,
+    /// The series that it belongs to, or the way to repeat it.
+    series: (&'static str, String),
     restored: bool,
     stay: Option<Stay>,
     map: Option<Map>,
@@ -95,6 +99,7 @@ pub async fn show(
     let card = card(&mut reader, named, f.lang, now).await?;
     page(&Page {
         undo: undo_until(&mut reader, &booking, &wall, now).await?,
+        series: series_link(&mut reader, id, f.lang).await?,
         again: format!(
             "/sites/{}/book?day={day}&from={}&to={}&seat={}#chosen",
             booking.site,
@@ -203,6 +208,18 @@ async fn told(
         again: (f.t.show_booking, format!("/bookings/{id}")),
     };
     refused(app, f, actor, told).await
+}
+
+async fn series_link(
+    reader: &mut Reader,
+    id: BookingId,
+    lang: Lang,
+) -> Result<(&'static str, String)> {
+    let (scope, w) = (reader.scope(), series_texts(lang));
+    Ok(match series::of_booking(&mut reader.tx, scope, id).await? {
+        Some(series) => (w.part_of, format!("/series/{series}")),
+        None => (w.new_title, format!("/series/new?booking={id}")),
+    })
 }
 
 /// Until when the viewer can take a cancellation back.
