@@ -32,6 +32,7 @@ mod flows_of_a_visit;
 mod foreign_clients;
 mod gateway_end;
 mod isolation;
+mod killed_while_booking;
 mod limits_of_a_visit;
 mod lockdown;
 mod machines;
@@ -45,6 +46,7 @@ mod pages;
 mod parity;
 mod pass_page;
 mod races;
+mod races_over_http;
 #[path = "../verifier/tests/common/repack.rs"]
 mod repack;
 mod resumed;

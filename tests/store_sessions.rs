@@ -310,16 +310,38 @@ async fn a_key_is_taken_once_and_keeps_its_answer() {
             .unwrap(),
             "abandoned"
         );
-        idempotency::store_answer(&mut tx, "a", "k", 201, "{}")
+        idempotency::note_made(&mut tx, "a", "k", "thing")
             .await
             .unwrap();
+        assert!(
+            idempotency::note_made(&mut tx, "a", "k", "another")
+                .await
+                .is_err(),
+            "one request makes one thing"
+        );
+        assert_eq!(
+            idempotency::release_key(&mut tx, "a", "k").await.unwrap(),
+            0,
+            "what was made stays known"
+        );
+        let answer = async |tx: &mut Tx| {
+            idempotency::store_answer(tx, "a", "k", 201, "{}")
+                .await
+                .unwrap()
+        };
+        assert_eq!((answer(&mut tx).await, answer(&mut tx).await), (1, 0));
         let seen = idempotency::find_key(&mut tx, "a", "k")
             .await
             .unwrap()
             .unwrap();
         assert_eq!(
-            (seen.request, seen.status, seen.body.as_str()),
-            (hash(2), 201, "{}")
+            (
+                seen.request,
+                seen.status,
+                seen.body.as_str(),
+                seen.made.as_deref()
+            ),
+            (hash(2), 201, "{}", Some("thing"))
         );
         assert!(
             !idempotency::reserve_key(

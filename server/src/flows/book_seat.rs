@@ -66,6 +66,9 @@ pub(super) async fn attempt(
     )?;
 
     lock_seats(change, &[person.id], &[seat.id]).await?;
+    if let Some(booking) = made_before(actor, change).await? {
+        return Ok(booking);
+    }
     let request = Request {
         seat: seat.id,
         start: want.starts_at,
@@ -78,8 +81,18 @@ pub(super) async fn attempt(
     }
     let plan = booking::book(&request, &facts, change.app.now())?;
     let booking = write(actor, (&site, &seat, &person), &plan, change).await?;
+    change.makes(booking.id).await?;
     change.facts(site.id).await?;
     Ok(booking)
+}
+
+/// What an earlier request under the same key booked before its answer was lost.
+async fn made_before(actor: &Actor, change: &mut Change<'_>) -> Result<Option<Booking>, FlowError> {
+    let made = change.made().await?.and_then(|id| id.parse().ok());
+    match made {
+        Some(id) => Ok(bookings::get(&mut change.tx, actor.scope(), id).await?),
+        None => Ok(None),
+    }
 }
 
 /// A booking will belong to the person, to the home organisation and to the operator. An operator that does not serve that

@@ -1,6 +1,7 @@
 //! The frame of every state change: begin, run the change, commit; try again what only lost a race; record a refusal; wake who
 //! waits.
 
+use std::fmt::Display;
 use std::pin::Pin;
 
 use sekisho_domain::ids::SiteId;
@@ -11,10 +12,23 @@ use sekisho_domain::wire::code::EventCode;
 use super::record::{Draft, record};
 use super::{Actor, FlowError};
 use crate::app::{App, Live};
-use crate::store::{Scope, Tx, db, sites};
+use crate::store::{Scope, Tx, db, idempotency, sites};
 
 /// How often a change that lost a race is tried in all.
 const ATTEMPTS: u32 = 3;
+
+tokio::task_local! {
+    /// The key under which the change is asked for that this task makes, and by whom.
+    static ASKED: (String, String);
+}
+
+/// Answers a request that carries an `Idempotency-Key`, whose reservation is committed: a change that says what it makes
+/// ([`Change::makes`]) makes it once, however often it is asked.
+pub async fn once<F: Future>(actor: &str, key: &str, answer: F) -> F::Output {
+    ASKED
+        .scope((actor.to_owned(), key.to_owned()), answer)
+        .await
+}
 
 /// One attempt at a change. `'a` is how long what it was asked with lives: longer than any borrow of the attempt itself.
 pub struct Change<'a> {
@@ -31,6 +45,23 @@ pub struct Change<'a> {
 pub type Attempt<'c, T> = Pin<Box<dyn Future<Output = Result<T, FlowError>> + Send + 'c>>;
 
 impl Change<'_> {
+    /// The id of what an earlier request under the same key made, whose answer was lost. To be asked under the change's locks.
+    pub async fn made(&mut self) -> Result<Option<String>, FlowError> {
+        let Ok((actor, key)) = ASKED.try_with(Clone::clone) else {
+            return Ok(None);
+        };
+        let seen = idempotency::find_key(&mut self.tx, &actor, &key).await?;
+        Ok(seen.and_then(|seen| seen.made))
+    }
+
+    /// Notes what is made under the request's key, if it has one, in the change's own transaction.
+    pub async fn makes(&mut self, id: impl Display) -> Result<(), FlowError> {
+        if let Ok((actor, key)) = ASKED.try_with(Clone::clone) {
+            idempotency::note_made(&mut self.tx, &actor, &key, &id.to_string()).await?;
+        }
+        Ok(())
+    }
+
     /// Locks a site's row and counts a change that its gateway must hear of. Last of all locks, sites by id.
     pub async fn facts(&mut self, site: SiteId) -> Result<(), FlowError> {
         sites::bump_facts(&mut self.tx, Scope::System, site).await?;

@@ -1,8 +1,9 @@
 //! `Idempotency-Key`: a POST that is sent again gets the first answer again, and nothing happens twice.
 //!
-//! The key is reserved before the handler runs and the answer is kept for a day. A failure (5xx) gives the key back. The
-//! reservation and the flow are two transactions: after a crash between them the key is free again in a minute, and what the
-//! repeat would do twice is refused by its own rule (a seat, a person, an address is taken once).
+//! The key is reserved before the handler runs and the answer is kept for a day. A failure (5xx) gives the key back. After a
+//! crash in between, a flow that notes what it makes in its own transaction ([`change::once`]) is asked again at once and
+//! answers with what it made; any other has its key free again in half a minute, and what the repeat would do twice is refused by
+//! its own rule (an address is taken once).
 
 use std::sync::Arc;
 
@@ -19,14 +20,15 @@ use super::problem::{Error, Result, Written, error_of, request_id, write};
 use super::router::API_BODY_MAX;
 use super::session::Caller;
 use crate::app::App;
+use crate::flows::change;
 use crate::store::idempotency;
 
 /// What is kept in the place of an answer that holds a secret which is shown only once.
 #[derive(Clone, Debug)]
 pub struct KeepInstead(pub serde_json::Value);
 
-/// A reservation this old belongs to a process that died, ms.
-const ABANDONED_MS: i64 = 60_000;
+/// A reservation this old belongs to a process that died, ms: an answer takes twenty seconds at most (`router::TIMEOUT`).
+const ABANDONED_MS: i64 = 30_000;
 
 /// How long an answer is kept, ms.
 const KEPT_MS: i64 = 24 * 3_600_000;
@@ -78,7 +80,7 @@ async fn once(app: &App, actor: &str, key: &str, request: Request, next: Next) -
     }
     let request = Request::from_parts(parts, Body::from(body));
     let (lang, id) = (Lang::of(request.headers()), request_id(&request));
-    let response = next.run(request).await;
+    let response = change::once(actor, key, next.run(request)).await;
     // The problem document is written here already, so that a refusal is kept and repeated like any other answer.
     let response = error_of(&response, &id).map_or(response, |error| write(&error, lang, id));
     keep(app, actor, key, response).await
@@ -100,6 +102,7 @@ async fn reserve(app: &App, actor: &str, key: &str, digest: Digest) -> Result<Op
     }
     match idempotency::find_key(&mut tx, actor, key).await? {
         Some(seen) if seen.request != digest => Err(Code::IdempotencyMismatch.into()),
+        Some(seen) if seen.status == 0 && seen.made.is_some() => Ok(None),
         Some(seen) if seen.status == 0 => Err(Code::RequestRunning.into()),
         Some(seen) => Ok(Some(replay(seen.status, seen.body))),
         None => Err(anyhow::anyhow!("a reserved key was not found").into()),

@@ -16,6 +16,8 @@ pub struct Seen {
     pub status: u16,
     /// The answer's body.
     pub body: String,
+    /// What the request made, as text of its id; kept in the transaction that made it.
+    pub made: Option<String>,
     /// When the first request came.
     pub at: Timestamp,
 }
@@ -41,11 +43,11 @@ pub async fn reserve_key(
 
 /// What is known about a key. Keys belong to an actor, and nobody else's are looked at.
 pub async fn find_key(tx: &mut Tx, actor: &str, key: &str) -> sqlx::Result<Option<Seen>> {
-    let row: Option<(Vec<u8>, i64, String, i64)> = on!(tx, c => sqlx::query_as(
-        "SELECT body_hash, status, response, created_at FROM idempotency WHERE actor = $1 AND key = $2")
+    let row: Option<(Vec<u8>, i64, String, i64, Option<String>)> = on!(tx, c => sqlx::query_as(
+        "SELECT body_hash, status, response, created_at, made FROM idempotency WHERE actor = $1 AND key = $2")
         .bind(actor).bind(key)
         .fetch_optional(c).await)?;
-    row.map(|(hash, status, body, at)| {
+    row.map(|(hash, status, body, at, made)| {
         let request = hash
             .try_into()
             .map(Digest)
@@ -55,30 +57,37 @@ pub async fn find_key(tx: &mut Tx, actor: &str, key: &str) -> sqlx::Result<Optio
             request,
             status,
             body,
+            made,
             at: Timestamp(at),
         })
     })
     .transpose()
 }
 
-/// Keeps the answer.
+/// Notes what a reserved key's request makes, in the transaction that makes it.
+pub async fn note_made(tx: &mut Tx, actor: &str, key: &str, made: &str) -> sqlx::Result<()> {
+    one(on!(tx, c => sqlx::query(
+        "UPDATE idempotency SET made = $3 WHERE actor = $1 AND key = $2 AND status = 0 AND made IS NULL")
+        .bind(actor).bind(key).bind(made)
+        .execute(c).await.map(|done| done.rows_affected()))?)
+}
+
+/// Keeps the answer; the number of rows, none where a repeat was quicker.
 pub async fn store_answer(
     tx: &mut Tx,
     actor: &str,
     key: &str,
     status: u16,
     body: &str,
-) -> sqlx::Result<()> {
-    one(
-        on!(tx, c => sqlx::query("UPDATE idempotency SET status = $3, response = $4 WHERE actor = $1 AND key = $2 AND status = 0")
+) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query("UPDATE idempotency SET status = $3, response = $4 WHERE actor = $1 AND key = $2 AND status = 0")
         .bind(actor).bind(key).bind(i64::from(status)).bind(body)
-        .execute(c).await.map(|done| done.rows_affected()))?,
-    )
+        .execute(c).await.map(|done| done.rows_affected()))
 }
 
-/// Gives a key back: its request failed, and may be tried again.
+/// Gives a key back: its request failed, and may be tried again. What it made stays known.
 pub async fn release_key(tx: &mut Tx, actor: &str, key: &str) -> sqlx::Result<u64> {
-    on!(tx, c => sqlx::query("DELETE FROM idempotency WHERE actor = $1 AND key = $2 AND status = 0")
+    on!(tx, c => sqlx::query("DELETE FROM idempotency WHERE actor = $1 AND key = $2 AND status = 0 AND made IS NULL")
         .bind(actor).bind(key)
         .execute(c).await.map(|done| done.rows_affected()))
 }
