@@ -16,6 +16,8 @@ pub(crate) enum Budget {
     Least(f64),
     /// At most this, and at most so many times the reference.
     MostAndTimes(f64, f64),
+    /// At least so many times the reference.
+    LeastTimes(f64),
 }
 
 /// One measurement.
@@ -72,6 +74,7 @@ impl Line {
                 let met = self.value <= most && ratio <= times;
                 (Some(most), Some(times), Some(met))
             }
+            Some(Budget::LeastTimes(times)) => (None, Some(times), Some(ratio >= times)),
         };
         Ok(serde_json::to_string(&Printed {
             name: self.name,

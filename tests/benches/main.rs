@@ -9,10 +9,12 @@
     reason = "a command line: data on stdout, progress on stderr"
 )]
 
+mod booking;
 mod bookings;
 mod events;
 mod events_flow;
 mod line;
+mod load;
 mod machine;
 mod memory;
 mod office;
@@ -25,7 +27,7 @@ mod taps;
 mod verifier_world;
 mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -43,6 +45,7 @@ Usage: ./tests/bench [GROUP]
 
 Groups:
   foundation   door, events, booking, verification, memory, page (the default)
+  booking      booking, availability, check-in and races beside pretix and Indico on the same PostgreSQL
 
 One JSON object a line on stdout, progress on stderr. Exit codes: 0 done, 1 something did not work, 2 wrong usage.";
 
@@ -56,7 +59,8 @@ fn main() -> ExitCode {
         .filter(|argument| argument != "--bench")
         .collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] | ["foundation"] => run(),
+        [] | ["foundation"] => run(Group::Foundation),
+        ["booking", "--peers", peers] => run(Group::Booking(peers.into())),
         ["--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())
@@ -75,7 +79,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> anyhow::Result<()> {
+/// What is measured.
+enum Group {
+    /// Door, events, booking, verification, memory, page.
+    Foundation,
+    /// Beside the peers that are installed in this directory.
+    Booking(PathBuf),
+}
+
+fn run(group: Group) -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let keep = root.join(KEEP);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -84,7 +96,7 @@ fn run() -> anyhow::Result<()> {
         .build()?;
     let done = runtime.block_on(async {
         tokio::select! {
-            done = foundation(&keep) => done,
+            done = measure(&keep, group) => done,
             stop = asked_to_stop() => stop.and_then(|()| bail!("stopped")),
         }
     });
@@ -93,8 +105,7 @@ fn run() -> anyhow::Result<()> {
     done
 }
 
-/// Memory and pages come while everybody is inside; what loads the server with other things comes later.
-async fn foundation(keep: &Path) -> anyhow::Result<()> {
+async fn measure(keep: &Path, group: Group) -> anyhow::Result<()> {
     let programs = Programs::find(Some(&release_dir()?))?;
     let dir = Arc::new(RunDir::create(keep)?);
     let machine = Machine::describe(dir.path());
@@ -103,18 +114,32 @@ async fn foundation(keep: &Path) -> anyhow::Result<()> {
         println!("{}", line.json(&machine)?);
         Ok(())
     };
+    match group {
+        Group::Foundation => foundation(&programs, dir, print).await,
+        Group::Booking(peers) => booking::lines(&programs, dir, &peers)
+            .await?
+            .iter()
+            .try_for_each(print),
+    }
+}
 
+/// Memory and pages come while everybody is inside; what loads the server with other things comes later.
+async fn foundation(
+    programs: &Programs,
+    dir: Arc<RunDir>,
+    print: impl Fn(&Line) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     eprintln!(
         "bench: booting a site and bringing {} people",
         office::PEOPLE
     );
-    let mut office = Office::boot(&programs, Arc::clone(&dir)).await?;
+    let mut office = Office::boot(programs, Arc::clone(&dir), None, office::PEOPLE).await?;
     eprintln!("bench: taps");
     taps::run(&office)
         .await?
         .lines()
         .iter()
-        .try_for_each(print)?;
+        .try_for_each(&print)?;
     eprintln!("bench: memory and pages");
     let memory = memory::lines(&office).await?;
     print(&pages::line(&office).await?)?;
@@ -123,18 +148,18 @@ async fn foundation(keep: &Path) -> anyhow::Result<()> {
     eprintln!("bench: events");
     let visits = events::visits(&office).await?;
     let flow = events_flow::lines(&mut office, &visits).await?;
-    flow.iter().try_for_each(print)?;
+    flow.iter().try_for_each(&print)?;
     let [server, gateway] = memory;
     let peak = memory::peak_mib(office.server.process.pid());
     print(&server.also("peak_after_all_groups_mib", peak))?;
     print(&gateway)?;
     drop(office);
     eprintln!("bench: verification");
-    print(&verify::line(&programs, &dir, &visits).await?)
+    print(&verify::line(programs, &dir, &visits).await?)
 }
 
 /// The programs lie where cargo puts them: one above this one.
-fn release_dir() -> anyhow::Result<std::path::PathBuf> {
+fn release_dir() -> anyhow::Result<PathBuf> {
     let exe = std::env::current_exe()?;
     let deps = exe.parent().context("this program lies in no directory")?;
     let dir = deps.parent().context("cargo puts benchmarks in deps/")?;

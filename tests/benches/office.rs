@@ -68,9 +68,15 @@ pub(crate) struct Gate {
 }
 
 impl Office {
-    /// Boots server and gateway, fits the doors, brings the people, and waits until the gateway has all their grants.
-    pub(crate) async fn boot(programs: &Programs, dir: Arc<RunDir>) -> anyhow::Result<Self> {
-        let server = Server::start(programs, &dir, None).await?;
+    /// Boots server (on `database` instead of a file of its own) and gateway, fits the doors, brings `count` people, and waits
+    /// until the gateway has all their grants.
+    pub(crate) async fn boot(
+        programs: &Programs,
+        dir: Arc<RunDir>,
+        database: Option<&str>,
+        count: usize,
+    ) -> anyhow::Result<Self> {
+        let server = Server::start(programs, &dir, database).await?;
         let server_idle_mib = memory::resident_mib(server.process.pid());
         let link = server.setup_link().await?;
         api::set_up(&server.url, &link, "関所コワーキング", "運営 花子", OWNER).await?;
@@ -93,7 +99,7 @@ impl Office {
         first_snapshot(&mut gateway).await?;
         let gates = fit(&gateway, dir.path(), &doors).await?;
         let gateway_idle_mib = memory::resident_mib(memory::child("sekisho-gateway")?);
-        let (people, seats) = people::bring(&server, &token, site, zone, PEOPLE).await?;
+        let (people, seats) = people::bring(&server, &token, site, zone, count).await?;
         caught_up(&api, &gateway).await?;
         Ok(Self {
             gates,

@@ -1,6 +1,5 @@
 //! The page that a site's manager keeps open, with everybody inside, over HTTP on loopback.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -8,6 +7,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use sekisho_sim::boot::OWNER;
 
 use crate::line::{Budget, Line, ms, number, percentile};
+use crate::load::client;
 use crate::office::Office;
 
 const TIMES: usize = 200;
@@ -73,19 +73,4 @@ async fn sign_in(http: &Client, url: &str, link: &str) -> anyhow::Result<String>
         .split_once(';')
         .context("a cookie has attributes")?;
     Ok(cookie.to_owned())
-}
-
-/// The server is on loopback without TLS; the client wants a TLS backend all the same.
-fn client() -> anyhow::Result<Client> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(Client::builder()
-        .tls_backend_preconfigured(tls)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(Duration::from_secs(20))
-        .build()?)
 }

@@ -44,7 +44,7 @@ impl Cluster {
             say(why);
             return None;
         };
-        let dir = installed.make("sekisho-pg.").unwrap();
+        let dir = installed.make("/tmp/sekisho-pg.").unwrap();
         watch(&dir, &installed);
         let ready = Instant::now() + Duration::from_mins(1);
         while !installed.answers(&dir).unwrap() {

@@ -15,10 +15,14 @@ const START: Duration = Duration::from_mins(1);
 /// Where distributions put its programs, one directory a version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 /// How directories of clusters begin.
-const PREFIX: &str = "sekisho-chaos.";
+const PREFIX: &str = "/tmp/sekisho-chaos.";
 /// Settings of a cluster that is thrown away: on a socket only, small; what is committed survives the end of its processes.
 const SETTINGS: &str =
     "-c listen_addresses= -c fsync=off -c max_connections=60 -c shared_buffers=32MB";
+/// Where clusters lie that are measured: on a disk, since `/tmp` may be memory.
+const MEASURED_PREFIX: &str = "/var/tmp/sekisho-bench.";
+/// Settings of one that is measured: every commit is on the disk before it is answered.
+const MEASURED: &str = "-c listen_addresses= -c fsync=on -c synchronous_commit=on -c max_connections=200 -c shared_buffers=256MB";
 
 /// The programs of the newest PostgreSQL that is installed, run as the user whom they want.
 #[derive(Clone, Debug)]
@@ -63,10 +67,10 @@ impl Installed {
         }
     }
 
-    /// Makes a cluster in a new directory of `/tmp` whose name begins so, and returns that directory.
+    /// Makes a cluster in a new directory whose path begins so, and returns that directory.
     pub fn make(&self, prefix: &str) -> anyhow::Result<PathBuf> {
-        sweep(prefix);
-        let pattern = format!("/tmp/{prefix}XXXXXX");
+        sweep(Path::new(prefix));
+        let pattern = format!("{prefix}XXXXXX");
         let made = run(&mut self.owned("mktemp"), &["-d", &pattern])?;
         let dir = PathBuf::from(made.trim());
         run(
@@ -117,27 +121,50 @@ pub fn url(dir: &Path, database: &str) -> String {
 }
 
 /// A cluster in a directory of its own; dropping it ends it and removes the directory.
-pub(super) struct Postgres {
+pub struct Postgres {
     installed: Installed,
+    settings: &'static str,
     dir: PathBuf,
     process: Option<Child>,
     frozen: bool,
 }
 
 impl Postgres {
-    /// Makes and starts a cluster.
+    /// Makes and starts a cluster that may forget its last commits when the machine's power goes.
     pub(super) async fn start() -> anyhow::Result<Self> {
-        let installed = Installed::find()
-            .context("PostgreSQL is not installed (Debian: postgresql); use --engine sqlite")?;
-        let dir = installed.make(PREFIX)?;
+        Self::start_with(PREFIX, SETTINGS)
+            .await
+            .context("see --engine sqlite for runs without PostgreSQL")
+    }
+
+    /// Makes and starts one that is measured: its commits are durable.
+    pub async fn start_durable() -> anyhow::Result<Self> {
+        Self::start_with(MEASURED_PREFIX, MEASURED).await
+    }
+
+    async fn start_with(prefix: &str, settings: &'static str) -> anyhow::Result<Self> {
+        let installed =
+            Installed::find().context("PostgreSQL is not installed (Debian: postgresql)")?;
+        let dir = installed.make(prefix)?;
         let mut this = Self {
             installed,
+            settings,
             dir,
             process: None,
             frozen: false,
         };
         this.begin().await?;
         Ok(this)
+    }
+
+    /// Where its socket and its files are.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// One of the programs of this PostgreSQL.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.installed.program(name)
     }
 
     /// Where the server finds its database.
@@ -180,7 +207,7 @@ impl Postgres {
             .arg(self.dir.join("data"))
             .arg("-k")
             .arg(&self.dir)
-            .args(SETTINGS.split_whitespace())
+            .args(self.settings.split_whitespace())
             .current_dir(&self.dir)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -218,9 +245,13 @@ impl Drop for Postgres {
 }
 
 /// Removes what earlier runs left that were killed. A cluster that runs, or is being made, is left alone.
-fn sweep(prefix: &str) {
-    let entries = fs::read_dir("/tmp").into_iter().flatten().flatten();
-    let ours = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(prefix);
+fn sweep(prefix: &Path) {
+    let (Some(dir), Some(name)) = (prefix.parent(), prefix.file_name()) else {
+        return;
+    };
+    let name = name.to_string_lossy();
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let ours = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(&*name);
     for entry in entries.filter(ours) {
         let Ok(pid_file) = fs::read_to_string(entry.path().join("data/postmaster.pid")) else {
             continue;
