@@ -156,8 +156,12 @@ async fn a_gateway_is_told_what_is_newest_and_its_records_count() {
         assert_eq!(fresh.revocation_digest, Digest::of(&[&cbor::encode(&list)]));
         assert_eq!(ok!(publish_snapshot(app, site)), Some((gateway, 2)));
         assert_eq!(ok!(send_snapshot(app, gateway, site)), 2);
-        let (second, _) = snapshot(app, &sealer, &sent.all());
+        let told = sent.all();
+        let (second, _) = snapshot(app, &sealer, &told);
         assert_eq!(second.epoch, 2);
+        // Made before anybody looked for what was taken back: the list goes with it, and overtakes it.
+        let list: Revocation = live(app, &sealer, Channel::Revocation, &told);
+        assert_eq!(list.epoch, 1);
 
         let applied = SnapshotBody {
             epoch: 2,
@@ -184,6 +188,9 @@ async fn a_gateway_is_told_what_is_newest_and_its_records_count() {
         ))
         .unwrap();
         assert_eq!((row.snapshot_epoch, row.revocation_epoch), (2, 1));
+        ok!(send_snapshot(app, gateway, site));
+        let told = sent.all();
+        assert!(told.iter().all(|down| down.channel != Channel::Revocation));
     }
 }
 

@@ -77,7 +77,8 @@ pub async fn send_revocation(
     Ok(list.epoch)
 }
 
-/// The newest snapshot of a gateway's site, in chunks; its epoch, 0 when there is none.
+/// The newest snapshot of a gateway's site, in chunks; its epoch, 0 when there is none. Whatever is taken back in it, and not
+/// known to be enforced, goes ahead of it as a list: a snapshot can be made between a change and the look for it.
 pub async fn send_snapshot(app: &App, gateway: GatewayId, site: SiteId) -> Result<u64, FlowError> {
     let mut tx = app.db.read().await?;
     let Some(snapshot) = store::snapshots::newest(&mut tx, site).await? else {
@@ -85,6 +86,14 @@ pub async fn send_snapshot(app: &App, gateway: GatewayId, site: SiteId) -> Resul
     };
     if is_held(&mut tx, app, site).await? {
         return Ok(snapshot.epoch);
+    }
+    let enforced = store::gateways::get(&mut tx, store::Scope::System, gateway)
+        .await?
+        .map_or(0, |gateway| gateway.revocation_epoch);
+    let listed = store::snapshots::revocation_epoch(&mut tx, site).await?;
+    drop(tx);
+    if listed > enforced {
+        send_revocation(app, gateway, site).await?;
     }
     let total = u32::try_from(snapshot.signed.len()).unwrap_or(u32::MAX);
     for (chunk, part) in snapshot.signed.chunks(CHUNK_MAX).zip(0u32..) {
