@@ -14,7 +14,9 @@ use sekisho_server::flows::create_door::{CreateDoor, create_door};
 use sekisho_server::flows::create_seat::{CreateSeat, create_seat};
 use sekisho_server::flows::create_site::{CreateSite, create_site};
 use sekisho_server::flows::create_zone::{CreateZone, create_zone};
-use sekisho_server::flows::issue_pass::{IssuePass, PASSES_MAX, PassKind, issue_pass};
+use sekisho_server::flows::issue_pass::{
+    IssuePass, PASSES_MAX, PASSES_OF_DAY, PassKind, issue_pass,
+};
 use sekisho_server::flows::register_holder_key::{
     RegisterHolderKey, issue_nonce, message, register_holder_key,
 };
@@ -386,5 +388,64 @@ async fn a_booking_has_so_many_passes_and_no_more() {
         assert!(refusal.lifts_at.is_some());
         let after = revoked(&test, &world).await.len();
         assert_eq!(after, ended, "the last one still opens");
+    }
+}
+
+#[tokio::test]
+async fn a_person_has_so_many_passes_a_day_and_no_more() {
+    for test in TestApp::on_both().await {
+        let world = World::on(&test.app).await;
+        let print = async |booking| {
+            let kind = PassKind::Static;
+            issue_pass(&test.app, &Actor::system(), IssuePass { booking, kind }).await
+        };
+        for (n, hour) in (1..).take(PASSES_OF_DAY / PASSES_MAX).enumerate() {
+            let booking = world.book(&test.app, n % 2, hour, 1).await.unwrap().id;
+            for _ in 0..PASSES_MAX {
+                print(booking).await.unwrap();
+            }
+        }
+        let booking = world.book(&test.app, 0, 30, 1).await.unwrap().id;
+        let Err(FlowError::Refused(refusal)) = print(booking).await else {
+            panic!("one more than a day has");
+        };
+        assert_eq!(refusal.code, Code::TooManyPassesToday);
+        assert_eq!(refusal.lifts_at, Some(START.plus_ms(24 * HOUR)));
+        test.clock.advance_ms(24 * HOUR);
+        print(booking).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_suspended_loses_nothing_that_had_ended() {
+    for test in TestApp::on_both().await {
+        let world = World::on(&test.app).await;
+        let (app, boss) = (&test.app, acting(&world.boss, Role::Owner));
+        let phone = Phone::new();
+        phone.register(app, &world.member).await.unwrap();
+        let mut passes = Vec::new();
+        for hour in [1, 4] {
+            let booking = world.book(app, 0, hour, 2).await.unwrap();
+            let want = IssuePass {
+                booking: booking.id,
+                kind: PassKind::WithHolder,
+            };
+            passes.push(issue_pass(app, &boss, want).await.unwrap().pass);
+        }
+        test.clock.advance_ms(passes[0].during.end.0 - START.0);
+        suspend_person(app, &boss, world.member.id).await.unwrap();
+        assert_eq!(pass_state(&test, passes[0].id).await, PassState::Active);
+        assert_eq!(
+            revoked(&test, &world).await,
+            [
+                Revoked::Pass(passes[1].id),
+                Revoked::Subject(passes[1].subject)
+            ],
+            "a line for each visit of years would fill the list"
+        );
+        assert_eq!(
+            events(&test, Some(world.site.id), EventCode::PassRevoked, "").await,
+            1
+        );
     }
 }

@@ -307,10 +307,30 @@ async fn holder_keys_passes_and_what_a_gateway_gets() {
             std::slice::from_ref(&pass)
         );
         assert_eq!(
-            passes::active_of_person(&mut tx, all, person)
+            passes::active_of_person(&mut tx, all, person, START)
                 .await
                 .unwrap(),
             std::slice::from_ref(&pass)
+        );
+        assert_eq!(
+            passes::active_of_person(&mut tx, all, person, at(2))
+                .await
+                .unwrap(),
+            [],
+            "it has ended by itself"
+        );
+        let since = START.plus_ms(-1);
+        assert_eq!(
+            passes::issued_since(&mut tx, all, person, since)
+                .await
+                .unwrap(),
+            [START]
+        );
+        assert_eq!(
+            passes::issued_since(&mut tx, all, person, START)
+                .await
+                .unwrap(),
+            []
         );
 
         let facts = passes::snapshot_facts(&mut tx, site, START).await.unwrap();
@@ -350,7 +370,7 @@ async fn holder_keys_passes_and_what_a_gateway_gets() {
             Some(pass.clone())
         );
         assert_eq!(
-            passes::active_of_person(&mut tx, all, person)
+            passes::active_of_person(&mut tx, all, person, START)
                 .await
                 .unwrap(),
             []

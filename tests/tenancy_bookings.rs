@@ -100,7 +100,13 @@ async fn another_tenants_bookings_and_passes_do_not_exist() {
             []
         );
         assert_eq!(
-            passes::active_of_person(&mut tx, foreign, world.member.id)
+            passes::active_of_person(&mut tx, foreign, world.member.id, START)
+                .await
+                .unwrap(),
+            []
+        );
+        assert_eq!(
+            passes::issued_since(&mut tx, foreign, world.member.id, START.plus_ms(-1))
                 .await
                 .unwrap(),
             []

@@ -145,6 +145,7 @@ codes! {
     TooManyVisitors "too_many_visitors" 409 "同じ時間に受け入れられる来訪者の人数を超えています。" "The host has as many visitors at that time as the site allows.";
     TooManyInvitations "too_many_invitations" 409 "この受入担当者の招待が多すぎます。しばらくしてからやり直してください。" "This host has invited as many visitors as one may for now.";
     TooManyPasses "too_many_passes" 409 "この予約または来訪の入館証は、これ以上発行できません。受付にお声がけください。" "No more passes are issued for this booking or visit; ask at the desk.";
+    TooManyPassesToday "too_many_passes_today" 409 "この人の入館証は、24時間に発行できる枚数に達しました。受付にお声がけください。" "This person has had as many passes as are issued within 24 hours; ask at the desk.";
     VisitEnded "visit_ended" 409 "この来訪はすでに終わっています。" "This visit is over.";
     VisitCancelled "visit_cancelled" 409 "この来訪は取り消されています。" "This visit was cancelled.";
     VisitorNotHere "visitor_not_here" 409 "この来訪者の入館の記録がありません。" "Nothing says that this visitor is inside.";

@@ -9,8 +9,10 @@ use crate::presence::State as Presence;
 use crate::refusal::{Code, Refusal};
 use crate::time::{Interval, Timestamp};
 
+/// 24 hours, ms.
+pub const DAY_MS: i64 = 24 * 3_600_000;
 /// Longest visit, ms.
-pub const LENGTH_MAX_MS: i64 = 24 * 3_600_000;
+pub const LENGTH_MAX_MS: i64 = DAY_MS;
 
 /// A visit may have begun this long ago when it is asked for, ms: somebody stands at the desk while the form is filled in.
 pub const LATE_MAX_MS: i64 = 5 * 60_000;
@@ -192,6 +194,18 @@ pub fn require_pass_room(made: usize, max: usize, end: Timestamp) -> Result<(), 
     }
     let mut refusal = Refusal::new(Code::TooManyPasses).with("max_passes", max);
     refusal.lifts_at = Some(end);
+    Err(refusal)
+}
+
+/// Refuses another pass for a person who had `made` (when each was issued) within the [`DAY_MS`] before now, where that is `max`. It
+/// lifts when the oldest that counts is so old.
+pub fn require_pass_room_today(mut made: Vec<Timestamp>, max: usize) -> Result<(), Refusal> {
+    made.sort_unstable();
+    let Some(oldest) = made.len().checked_sub(max).and_then(|at| made.get(at)) else {
+        return Ok(());
+    };
+    let mut refusal = Refusal::new(Code::TooManyPassesToday).with("max_passes", max);
+    refusal.lifts_at = Some(oldest.plus_ms(DAY_MS));
     Err(refusal)
 }
 

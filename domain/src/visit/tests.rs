@@ -222,3 +222,16 @@ proptest! {
         let _ = invite(&request, &facts(), Timestamp(now));
     }
 }
+
+#[test]
+fn a_person_has_so_many_passes_a_day() {
+    let made = vec![at(3), at(1), at(2)];
+    assert_eq!(require_pass_room_today(made.clone(), 4), Ok(()));
+    for (max, oldest) in [(3, 1), (2, 2)] {
+        let refusal = require_pass_room_today(made.clone(), max).unwrap_err();
+        assert_eq!(
+            (refusal.code, refusal.lifts_at),
+            (Code::TooManyPassesToday, Some(at(oldest).plus_ms(DAY_MS)))
+        );
+    }
+}

@@ -9,7 +9,7 @@ use sekisho_domain::pass::{Claims, LIFE_MAX_S, static_text};
 use sekisho_domain::reach;
 use sekisho_domain::refusal::Code;
 use sekisho_domain::time::Interval;
-use sekisho_domain::visit::require_pass_room;
+use sekisho_domain::visit::{DAY_MS, require_pass_room, require_pass_room_today};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
 
@@ -27,6 +27,10 @@ use crate::store::{Scope, columns, doors, holds, locks, people, sites, subjects}
 
 /// Passes that one booking can have, one after the other. Each one that ends is a line of the site's revocation list.
 pub const PASSES_MAX: usize = 20;
+
+/// Passes that one person can be issued within 24 hours, whatever the bookings: whoever books and cancels all day fills the list
+/// with a line each time.
+pub const PASSES_OF_DAY: usize = 100;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +62,7 @@ pub struct Issued {
 
 /// Issues a pass. For a phone whose key has an active pass for this booking already, that one; active passes for other phones
 /// end, and so do earlier prints where another is printed. Refused with `not_found`, `not_allowed`, `booking_cancelled`, `booking_held`, `booking_ended`, `person_suspended`, `no_holder_key`,
-/// `static_not_accepted` or `too_many_passes`.
+/// `static_not_accepted`, `too_many_passes` or `too_many_passes_today`.
 pub async fn issue_pass(app: &App, actor: &Actor, want: IssuePass) -> Result<Issued, FlowError> {
     let key = app.key(Purpose::Pass)?;
     let key = &key;
@@ -126,6 +130,9 @@ async fn attempt(
     }
     let made = passes::of_booking(&mut change.tx, Scope::System, booking.id).await?;
     require_pass_room(made.len(), PASSES_MAX, during.end)?;
+    let since = app.now().plus_ms(-DAY_MS);
+    let made = passes::issued_since(&mut change.tx, Scope::System, person.id, since).await?;
+    require_pass_room_today(made, PASSES_OF_DAY)?;
     let subject = subjects::ensure(
         &mut change.tx,
         SubjectId::new(app.now().0, app.random()),

@@ -170,7 +170,8 @@ async fn end_bound_passes(
     key: &RegisteredKey,
     change: &mut Change<'_>,
 ) -> Result<(), FlowError> {
-    let mut bound = passes::active_of_person(&mut change.tx, Scope::System, key.person).await?;
+    let mut bound =
+        passes::active_of_person(&mut change.tx, Scope::System, key.person, app.now()).await?;
     bound.retain(|pass| pass.holder_key == Some(key.id));
     bound.sort_by_key(|pass| (pass.site, pass.id));
     for pass in &bound {

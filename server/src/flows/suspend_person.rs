@@ -63,7 +63,7 @@ async fn attempt(
     record(&mut change.tx, app, draft).await?;
 
     // Of every operator: the passes are the person's, wherever they were booked.
-    let active = passes::active_of_person(&mut change.tx, Scope::System, id).await?;
+    let active = passes::active_of_person(&mut change.tx, Scope::System, id, app.now()).await?;
     for (site, subject) in subjects::of_person(&mut change.tx, id).await? {
         let here: Vec<&Pass> = active.iter().filter(|pass| pass.site == site).collect();
         leave_site(app, actor, id, (site, subject), &here, change).await?;

@@ -152,11 +152,12 @@ pub async fn of_booking(tx: &mut Tx, scope: Scope, booking: BookingId) -> sqlx::
     rows.into_iter().map(Pass::try_from).collect()
 }
 
-/// The active passes of a person at all sites whose bookings the scope can see, by id.
+/// The active passes of a person that have not ended by themselves, at all sites whose bookings the scope can see, by id.
 pub async fn active_of_person(
     tx: &mut Tx,
     scope: Scope,
     person: PersonId,
+    now: Timestamp,
 ) -> sqlx::Result<Vec<Pass>> {
     let rows: Vec<Row> = on!(tx, c => sqlx::query_as(
         "SELECT p.id, p.booking_id, p.site_id, p.person_id, p.subject_id, p.holder_key_id, p.grant_id, p.signed, p.state,
@@ -165,12 +166,36 @@ pub async fn active_of_person(
            JOIN booking b ON b.id = p.booking_id
           WHERE p.person_id = $1
             AND p.state = 'active'
+            AND p.ends_at > $3
             AND ($2 IS NULL OR b.operator_id = $2 OR b.company_id = $2)
           ORDER BY p.id")
         .bind(person.text())
         .bind(scope.bind())
+        .bind(now.0)
         .fetch_all(c).await)?;
     rows.into_iter().map(Pass::try_from).collect()
+}
+
+/// When passes were issued to a person after an instant, at all sites, for bookings that the scope can see.
+pub async fn issued_since(
+    tx: &mut Tx,
+    scope: Scope,
+    person: PersonId,
+    since: Timestamp,
+) -> sqlx::Result<Vec<Timestamp>> {
+    let rows: Vec<(i64,)> = on!(tx, c => sqlx::query_as(
+        "SELECT p.created_at
+           FROM pass p
+           JOIN booking b ON b.id = p.booking_id
+          WHERE p.person_id = $1
+            AND p.created_at > $3
+            AND ($2 IS NULL OR b.operator_id = $2 OR b.company_id = $2)
+          ORDER BY p.created_at")
+        .bind(person.text())
+        .bind(scope.bind())
+        .bind(since.0)
+        .fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(at,)| Timestamp(at)).collect())
 }
 
 /// Ends an active pass of the scope; [`sqlx::Error::RowNotFound`] when it is not active.
