@@ -10,6 +10,7 @@ use std::time::Duration;
 use sekisho_sim::api::Api;
 use sekisho_sim::arguments;
 use sekisho_sim::programs::{Ended, Program};
+use sekisho_tests::postgres;
 use tokio::time::sleep;
 
 use crate::site::{Site, http, in_time};
@@ -18,7 +19,18 @@ const NONCE: &str = "00112233445566778899aabbccddeeff";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_destroyed_server_comes_back_and_an_older_backup_is_noticed() {
-    let mut site = Site::boot().await;
+    drill(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_does_one_whose_postgresql_was_destroyed_with_it() {
+    if let Some(database) = postgres::database().await {
+        drill(Some(database)).await;
+    }
+}
+
+async fn drill(mut database: Option<String>) {
+    let mut site = Site::boot_on(database.as_deref()).await;
     let [first, second, third] = site.passes().await;
     site.enters(&first).await;
     // Doors close and lock by themselves some seconds later: then nothing is under way.
@@ -38,7 +50,7 @@ async fn a_destroyed_server_comes_back_and_an_older_backup_is_noticed() {
         twice.stderr
     );
 
-    destroy_and_restore(&mut site, &file).await;
+    destroy_and_restore(&mut site, &mut database, &file).await;
     assert!(
         in_time(async || ready(&site).await == "ok\n").await,
         "{}",
@@ -57,7 +69,7 @@ async fn a_destroyed_server_comes_back_and_an_older_backup_is_noticed() {
     assert_eq!(code, 0, "{said}");
 
     // By now the backup is older than what the gateway has a receipt for.
-    destroy_and_restore(&mut site, &file).await;
+    destroy_and_restore(&mut site, &mut database, &file).await;
     let noticed = async || {
         let doctor = doctor(&site).await;
         doctor.code == 1 && doctor.stdout.contains("has seen")
@@ -140,8 +152,8 @@ async fn ready(site: &Site) -> String {
     }
 }
 
-/// The directory is gone; pages come back on another port, the uplink where gateways know it.
-async fn destroy_and_restore(site: &mut Site, file: &Path) {
+/// The directory is gone, and so is the database; pages come back on another port, the uplink where gateways know it.
+async fn destroy_and_restore(site: &mut Site, database: &mut Option<String>, file: &Path) {
     site.kill_server();
     let data = site.world.dir.path().join("server");
     fs::remove_dir_all(&data).unwrap();
@@ -151,8 +163,15 @@ async fn destroy_and_restore(site: &mut Site, file: &Path) {
         .unwrap()
         .local_addr()
         .unwrap();
-    let moved = config.replace(&old, &new.to_string());
+    let mut moved = config.replace(&old, &new.to_string());
     assert_ne!(moved, config);
+    if let Some(lost) = database {
+        postgres::destroy(lost).await;
+        let empty = postgres::database().await.unwrap();
+        moved = moved.replace(lost.as_str(), &empty);
+        *lost = empty;
+        assert!(moved.contains(lost.as_str()));
+    }
     fs::write(&site.world.server.config, moved).unwrap();
     let arguments = arguments!["restore", "--config", &site.world.server.config, file];
     let done = site

@@ -33,9 +33,16 @@ pub(crate) struct Site {
 impl Site {
     /// Boots one.
     pub(crate) async fn boot() -> Self {
+        Self::boot_on(None).await
+    }
+
+    /// The same with the server on `database` instead of a file of its own.
+    pub(crate) async fn boot_on(database: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (programs, run) = (programs(), RunDir::create(dir.path()).unwrap());
-        let world = World::boot(&programs, Arc::new(run), 6).await.unwrap();
+        let world = World::boot_on(&programs, Arc::new(run), 6, database)
+            .await
+            .unwrap();
         Self {
             world,
             programs,

@@ -35,6 +35,23 @@ pub async fn database() -> Option<String> {
     Some(cluster.url(&name))
 }
 
+/// Drops a database that [`database`] made, whoever is connected.
+pub async fn destroy(database: &str) {
+    let path = database.split('?').next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let cluster = CLUSTER.get().and_then(Option::as_ref).unwrap();
+    let mut connection = PgConnection::connect(&cluster.url("postgres"))
+        .await
+        .unwrap();
+    // The name was made here.
+    let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+    sqlx::query(sqlx::AssertSqlSafe(drop))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}
+
 impl Cluster {
     fn start() -> Option<Self> {
         let Some(installed) = Installed::find() else {
