@@ -8,6 +8,7 @@ mod inject;
 mod liar;
 mod people;
 pub mod postgres;
+mod probe;
 pub(crate) mod processes;
 pub mod reference;
 mod score;
@@ -141,6 +142,10 @@ impl State {
             "differ": score.decisions_that_differ,
             "unanswered": score.unanswered,
             "unanswered_while_well": score.unanswered_while_well,
+            "late_while_well": score.late_while_well,
+            "held_up_by_machine": score.held_up_by_machine,
+            "machine_stalls": score.machine_stalls,
+            "answer_max_ms": score.answer_max_ms,
             "unmatched": score.unmatched,
             "egress_max_ms": score.egress_max_ms,
             "either_percent": score.either_percent(),

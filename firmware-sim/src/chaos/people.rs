@@ -25,7 +25,8 @@ pub(super) const INNER: usize = 1;
 pub(super) const BACK: usize = 2;
 /// How long people wait for word of a change to get about.
 const PATIENCE: Duration = Duration::from_millis(3_500);
-/// Who is suspended takes a number in the list of what is revoked, and so does each of their passes.
+/// Who is suspended takes a number in the list of what is revoked, and so does each of their passes that has not ended: that of
+/// this booking, and that of one whose answer was lost.
 const NUMBERS_OF_A_PERSON: u64 = 3;
 /// So often somebody asks for a change that may or may not have been made.
 const ASKS: usize = 5;

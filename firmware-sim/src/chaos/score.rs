@@ -12,6 +12,9 @@ const WORDS_MAX: usize = 20;
 const EITHER_MAX_PERCENT: f64 = 15.0;
 /// Of so few judgements a share says nothing.
 const EITHER_OF_AT_LEAST: u64 = 50;
+/// Of so many codes at most one may be answered late because the machine stood still: a run on a machine that does so all the
+/// time has not shown how soon anybody is answered.
+const HELD_UP_ONE_IN: u64 = 200;
 /// An exit button releases its lock within this, ms.
 pub(super) const EGRESS_MAX_MS: f64 = 1_000.0;
 
@@ -31,6 +34,18 @@ pub struct Score {
     /// Codes without an answer in time although nothing had troubled gateway, bus and readers for long.
     #[serde(default)]
     pub unanswered_while_well: u64,
+    /// Codes that were answered later than a person waits for, although the same was true.
+    #[serde(default)]
+    pub late_while_well: u64,
+    /// Codes answered late, or not at all, while this machine itself stood still for all but a moment of the wait.
+    #[serde(default)]
+    pub held_up_by_machine: u64,
+    /// How often this machine was late with a timer or a flush to the disk.
+    #[serde(default)]
+    pub machine_stalls: u64,
+    /// The slowest answer to a code that was shown while nothing had troubled gateway, bus and readers for long, ms.
+    #[serde(default)]
+    pub answer_max_ms: i64,
     /// Decisions that nobody was told of and that cannot be told to be of one certain read, so that nobody judged them.
     #[serde(default)]
     pub unmatched: u64,
@@ -81,17 +96,24 @@ impl Score {
             + self.decisions_that_differ
             + self.stayed_shut
             + self.unanswered_while_well
+            + self.late_while_well
             + self.opened_twice;
         wrong == 0
             && self.wrong.is_empty()
             && self.egress_max_ms <= EGRESS_MAX_MS
             && !self.excuses_too_much()
+            && !self.machine_too_slow()
             && self.verdicts.keys().all(|verdict| verdict == "PASS")
     }
 
     /// Whether so much may be one or the other that little was judged at all.
     fn excuses_too_much(&self) -> bool {
         self.judged >= EITHER_OF_AT_LEAST && self.either_percent() > EITHER_MAX_PERCENT
+    }
+
+    /// Whether this machine stood still so often that nothing was shown about how soon anybody is answered.
+    fn machine_too_slow(&self) -> bool {
+        self.held_up_by_machine * HELD_UP_ONE_IN > self.shown
     }
 
     /// Adds what another part came to.
@@ -117,6 +139,9 @@ impl Score {
             (&mut self.shown, other.shown),
             (&mut self.unanswered, other.unanswered),
             (&mut self.unanswered_while_well, other.unanswered_while_well),
+            (&mut self.late_while_well, other.late_while_well),
+            (&mut self.held_up_by_machine, other.held_up_by_machine),
+            (&mut self.machine_stalls, other.machine_stalls),
             (&mut self.unmatched, other.unmatched),
             (&mut self.granted, other.granted),
             (&mut self.judged, other.judged),
@@ -143,6 +168,7 @@ impl Score {
             *into += from;
         }
         self.egress_max_ms = self.egress_max_ms.max(other.egress_max_ms);
+        self.answer_max_ms = self.answer_max_ms.max(other.answer_max_ms);
         for line in &other.wrong {
             self.complain(line.clone());
         }

@@ -14,6 +14,7 @@ use super::Engine;
 use super::liar::Liar;
 use super::people::Resident;
 use super::postgres::Postgres;
+use super::probe::Probe;
 use super::stock::Case;
 use super::street::{Door, Street};
 use super::weather::Moment;
@@ -82,7 +83,8 @@ impl Site {
             door("inner", &world.inner, true, true),
             door("back", &back, false, true),
         ];
-        let street = Arc::new(Street::new(world.api.clone(), doors, liar));
+        let probe = Probe::start(&world.gateway.dir)?;
+        let street = Arc::new(Street::new(world.api.clone(), doors, probe, liar));
         for door in &street.doors {
             liar.fits(&door.lock);
         }

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use sekisho_domain::ids::{Correlation, DeviceId};
 use sekisho_domain::wire::bus::Answer;
 
+use super::probe::{Stall, stalled_ms};
 use super::reference::{self, Change, Decided, Truth};
 use super::score::Score;
 use super::sharpen::{decided, sharpened};
@@ -19,6 +20,8 @@ use crate::summary::{self, Inputs, Record};
 pub(super) const COPIES_MS: i64 = 9_000;
 /// On the way out the lock opens before the record is durable; the power that went in between went within this, ms.
 const POWER_WENT_MS: i64 = 2_000;
+/// A code that is shown while nothing troubles gateway, bus and readers is answered within this, ms.
+const ANSWERED_WITHIN_MS: i64 = 1_000;
 /// Two clocks are read one after the other, ms.
 pub(super) const READING_MS: i64 = 100;
 
@@ -47,6 +50,8 @@ pub(super) struct Case {
     pub(super) changes: Vec<Taken>,
     /// What happened to the gateway.
     pub(super) history: Vec<(i64, Moment)>,
+    /// When this machine itself stood still.
+    pub(super) stalls: Vec<Stall>,
 }
 
 /// An answer at a reader.
@@ -79,8 +84,10 @@ pub(super) fn stock(case: &Case, inputs: &Inputs) -> Score {
     }
     let records = Records::of(&inputs.verified.records);
     let visits = sharpened(case, &records, &mut score);
+    score.machine_stalls = case.stalls.len() as u64;
     for visit in &visits {
         count(visit, &mut score);
+        in_time(visit, &case.stalls, &mut score);
     }
     matches(case, &visits, &records, &mut score);
     releases(case, &visits, &records, inputs, &mut score);
@@ -131,13 +138,6 @@ fn count(visit: &Visit, score: &mut Score) {
     for difference in visit.difference.iter().chain(&repeated) {
         score.differs(format!("{} at {}: {difference}", visit.who, visit.door));
     }
-    if visit.shown.answer_owed && (visit.seen.is_none() || visit.gave_up) {
-        score.unanswered_while_well += 1;
-        score.complain(format!(
-            "{} at {}: no answer, and nothing had troubled the gateway",
-            visit.who, visit.door
-        ));
-    }
     let Some(seen) = &visit.seen else {
         score.unanswered += 1;
         return;
@@ -165,6 +165,41 @@ fn count(visit: &Visit, score: &mut Score) {
             visit.who, visit.door
         ));
     }
+}
+
+/// Whoever shows a code while nothing had troubled the gateway is answered, and soon. A machine that stands still makes everybody
+/// wait; it explains so much of a wait as it stood still itself, by a measure that knows nothing of the gateway, and no more.
+fn in_time(visit: &Visit, stalls: &[Stall], score: &mut Score) {
+    let shown = &visit.shown;
+    if !shown.answer_owed {
+        return;
+    }
+    let given_up = visit.seen.is_none() || visit.gave_up;
+    // An answer that came after its reader had given up is judged as one of some time later.
+    let until_ms = shown.answered_ms - if visit.gave_up { COPIES_MS } else { 0 };
+    let waited_ms = until_ms - shown.sent_ms;
+    if !given_up {
+        score.answer_max_ms = score.answer_max_ms.max(waited_ms);
+    }
+    if !given_up && waited_ms <= ANSWERED_WITHIN_MS {
+        return;
+    }
+    let stalled_ms = stalled_ms(stalls, shown.sent_ms, until_ms);
+    if stalled_ms > 0 && waited_ms - stalled_ms <= ANSWERED_WITHIN_MS {
+        score.held_up_by_machine += 1;
+        return;
+    }
+    let what = if given_up {
+        score.unanswered_while_well += 1;
+        "no answer".to_owned()
+    } else {
+        score.late_while_well += 1;
+        format!("an answer after {waited_ms} ms")
+    };
+    score.complain(format!(
+        "{} at {}: {what}, nothing had troubled the gateway, and the machine stood still for {stalled_ms} ms of it",
+        visit.who, visit.door
+    ));
 }
 
 /// Each answer has its record, with the same reasons; and there are no decisions that nobody asked for.

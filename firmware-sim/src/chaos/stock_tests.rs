@@ -177,6 +177,7 @@ fn honest() -> (Case, Inputs) {
             numbers_max: 1,
         }],
         history: vec![(T, Moment::GatewayStarted)],
+        stalls: Vec::new(),
     };
     (case, inputs)
 }
@@ -392,6 +393,33 @@ fn a_read_without_an_answer_is_held_against_a_gateway_that_nothing_troubled() {
     let held_against = silent(true);
     assert_eq!(held_against.unanswered_while_well, 1);
     assert!(!held_against.is_clean());
+}
+
+#[test]
+fn a_late_answer_is_the_gateways_but_for_the_time_in_which_the_machine_stood_still() {
+    // The first comes 3 s late; the machine stood still from then on for so long.
+    let late = |answer_owed, stalled_ms| {
+        after(|case, inputs| {
+            let shown = &mut case.visits[0].shown;
+            (shown.answered_ms, shown.answer_owed) = (shown.sent_ms + 3_000, answer_owed);
+            case.stalls = vec![(shown.sent_ms + 10, shown.sent_ms + 10 + stalled_ms)];
+            inputs.verified.records[0].at_ms = shown.sent_ms + 10;
+        })
+    };
+    assert!(late(false, 0).is_clean(), "{:?}", late(false, 0).wrong);
+    for stalled_ms in [0, 1_900] {
+        let score = late(true, stalled_ms);
+        assert_eq!((score.late_while_well, score.answer_max_ms), (1, 3_000));
+        assert!(!score.is_clean());
+    }
+    let score = late(true, 2_500);
+    assert_eq!((score.late_while_well, score.held_up_by_machine), (0, 1));
+    assert!(!score.is_clean(), "one of four codes says nothing");
+    let among_many = Score {
+        shown: 200,
+        ..score
+    };
+    assert!(among_many.is_clean());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, RwLock};
 
 use super::bus::Measured;
 use super::liar::Liar;
+use super::probe::Probe;
 use super::reference::{self, Change, Code, Pass, Shown, Truth};
 use super::stock::{Case, Heard, Taken};
 use super::weather::{Fault, Moment, Weather};
@@ -72,6 +73,8 @@ pub(super) struct Street {
     changes: Guarded<Vec<Taken>>,
     /// Exit buttons pressed by people.
     pub(super) exits: AtomicU64,
+    /// How the machine itself is.
+    probe: Probe,
     /// Who lies between devices and gateway.
     pub(super) liar: Liar,
     visits: Guarded<Vec<Visit>>,
@@ -137,7 +140,7 @@ pub(super) struct Showing<'a> {
 }
 
 impl Street {
-    pub(super) fn new(api: Api, doors: [Door; 3], liar: Liar) -> Self {
+    pub(super) fn new(api: Api, doors: [Door; 3], probe: Probe, liar: Liar) -> Self {
         Self {
             api,
             doors,
@@ -148,6 +151,7 @@ impl Street {
             pictures: Guarded::default(),
             changes: Guarded::default(),
             exits: AtomicU64::new(0),
+            probe,
             liar,
             visits: Guarded::default(),
         }
@@ -204,6 +208,7 @@ impl Street {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
             history: self.weather.history(),
+            stalls: self.probe.stalls(),
         }
     }
 
