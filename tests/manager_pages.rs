@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use sekisho_domain::authority::Role;
+use sekisho_domain::presence::State;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_server::app::Live;
 use sekisho_server::flows::apply_birth::apply_birth;
 use sekisho_server::flows::create_person::{CreatePerson, create_person};
 use sekisho_server::flows::request_sign_in::sign_in_link_for;
 use sekisho_server::store::people::{Locale, Person};
-use sekisho_server::store::{Scope, gateways};
-use sekisho_tests::app::HOUR;
+use sekisho_server::store::presence::Presence;
+use sekisho_server::store::{Scope, gateways, presence};
+use sekisho_tests::app::{HOUR, START};
 use sekisho_tests::busy::Busy;
 use sekisho_tests::look::events;
 use sekisho_tests::ok;
@@ -214,6 +216,58 @@ async fn the_roll_call_forgets_nobody_and_says_what_is_not_known() {
         ],
     );
     assert!(!sheet.text.contains("data-now"));
+}
+
+#[tokio::test]
+async fn a_crowd_is_counted_by_zone_and_named_on_the_roll_call() {
+    let it = Desk::new().await;
+    let (app, world) = (&it.web.test.app, &it.busy.world);
+    let owner = acting(&world.owner, Role::Owner);
+    for n in 0..500 {
+        let want = CreatePerson {
+            organisation: world.operator.id,
+            name: format!("利用者 {n:03}"),
+            email: format!("guest{n}@operator.example"),
+            locale: Locale::Ja,
+            role: Role::Member,
+        };
+        let person = ok!(create_person(app, &owner, want)).id;
+        let state = if n == 7 {
+            State::UnknownInside
+        } else {
+            State::Present
+        };
+        let row = Presence {
+            site: world.site.id,
+            person,
+            zone: Some(world.quiet.id),
+            state,
+            since: START,
+            evidence_at: START,
+        };
+        let mut tx = ok!(app.db.write());
+        ok!(presence::put(&mut tx, &row));
+        ok!(tx.commit());
+    }
+    let today = it.at("today").await;
+    let counted = [
+        "501",
+        "全員の氏名は在館者確認にあります",
+        "ロビー",
+        "1",
+        "静かな部屋",
+        "500",
+        "利用者 007",
+        "入室の記録なし",
+    ];
+    says(&today.text, &counted);
+    assert!(!today.text.contains("利用者 008"));
+    assert!(today.text.len() < 40_000, "{} bytes", today.text.len());
+    let sheet = it.at("roll-call").await;
+    let named = |n: &i32| sheet.text.contains(&format!("利用者 {n:03}"));
+    assert_eq!((0..500).filter(named).count(), 500, "it forgets nobody");
+    assert!(sheet.text.contains("山田花子"));
+    assert!(sheet.text.len() < 100_000, "{} bytes", sheet.text.len());
 }
 
 #[tokio::test]

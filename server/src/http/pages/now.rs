@@ -40,6 +40,10 @@ const EVENTS: usize = 12;
 /// How many events are looked at for them.
 const LOOK_BACK: i64 = 40;
 
+/// More people than these are too many names for a page that is looked at all day: it then says how many there are in each
+/// zone and names those whose state is unclear. The roll-call names everybody.
+const NAMES: usize = 100;
+
 /// Most rows of the last refusals.
 const REFUSALS: i64 = 6;
 
@@ -52,6 +56,8 @@ pub struct Now {
     site: SiteId,
     as_of: String,
     inside: usize,
+    /// Not everybody inside is named here.
+    crowded: bool,
     seats: usize,
     zones: Vec<Group>,
     expected: Vec<Expected>,
@@ -70,6 +76,8 @@ pub struct Now {
 
 struct Group {
     name: String,
+    /// How many are in it, named or not.
+    count: usize,
     people: Vec<Inside>,
 }
 
@@ -165,6 +173,7 @@ pub async fn now_at(app: &App, reader: &mut Reader, site: &Site, lang: Lang) -> 
         expected: names.expected(booked, &inside, now),
         zones: names.groups(&present),
         inside: inside.len() + visitors.inside.len(),
+        crowded: present.len() > NAMES,
         visitors,
     })
 }
@@ -258,11 +267,19 @@ impl Names {
             zone.and_then(|id| self.zones.get(&id).cloned())
                 .unwrap_or_else(|| self.t.zone_unknown.to_owned())
         };
+        let (crowded, mut room) = (present.len() > NAMES, NAMES);
         groups
             .into_iter()
-            .map(|(zone, people)| Group {
-                name: name(zone),
-                people,
+            .map(|(zone, mut people)| {
+                let count = people.len();
+                people.retain(|it| !crowded || it.unclear.is_some());
+                people.truncate(if crowded { room } else { count });
+                room = room.saturating_sub(people.len());
+                Group {
+                    name: name(zone),
+                    count,
+                    people,
+                }
             })
             .collect()
     }

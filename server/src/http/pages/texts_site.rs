@@ -58,6 +58,8 @@ texts! {
     why "理由を見る" "Why";
 
     roll_call "在館者確認(避難時)" "Roll-call";
+    crowded "人数が多いため、ここでは在室がはっきりしない人の氏名だけを表示します。全員の氏名は在館者確認にあります。" "With so many people inside, only those whose state is unclear are named here. The roll-call names everybody.";
+    crowded_go "在館者確認で全員を見る" "See everybody on the roll-call";
     roll_call_go "在館者確認を印刷する" "Print the roll-call";
     roll_call_print "印刷する" "Print";
     roll_call_lead "館内にいる可能性がある人を、すべて載せています。所在を確かめたら、左の欄に印を付けてください。" "Everybody who may be inside is on this list. Tick the box when you have seen them.";
