@@ -10,7 +10,7 @@ use sekisho_domain::wire::event::Event;
 use crate::env::Env;
 use crate::room::{self, Room};
 use crate::site::Site;
-use crate::store::{Commit, Committed, Draft, Journal, JournalError, Store, View};
+use crate::store::{Commit, Committed, Draft, Journal, JournalError, Pending, Store, View};
 
 /// Latencies remembered.
 const LATENCIES: usize = 2_048;
@@ -27,6 +27,7 @@ pub struct Gateway {
     pub room: Room,
     site: Mutex<Site>,
     live: Mutex<Live>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// What `status` shows and nothing depends on.
@@ -66,6 +67,7 @@ impl Gateway {
             room,
             site: Mutex::new(site),
             live: Mutex::new(Live::default()),
+            turn: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -73,6 +75,23 @@ impl Gateway {
     pub fn site(&self) -> MutexGuard<'_, Site> {
         // A panic while it was held is a defect that one message met; the state is changed in single steps.
         self.site.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Decides about a way in, or changes what is decided by, and queues the record, if there is one to queue, before anybody
+    /// else does either: records stand in the order in which things were decided and came into force. Otherwise one that was
+    /// decided a moment before a revocation could stand behind it, and an honest gateway would seem to have let somebody in
+    /// whose pass was revoked. The wait for the disk is not in it.
+    pub async fn in_turn<T>(
+        &self,
+        decide: impl FnOnce(&mut Site) -> (T, Option<Commit>),
+    ) -> (T, Option<Result<Pending, JournalError>>) {
+        let _turn = self.turn.lock().await;
+        let (what, commit) = decide(&mut self.site());
+        let queued = match commit {
+            Some(commit) => Some(self.journal.submit(commit).await),
+            None => None,
+        };
+        (what, queued)
     }
 
     /// What the status shows.
@@ -171,8 +190,35 @@ mod tests {
     use sekisho_domain::wire::uplink::Head;
 
     use super::*;
-    use crate::store::Effect;
-    use crate::tests::{ORIGIN, full_gateway};
+    use crate::store::{Effect, Limits, durable};
+    use crate::tests::{ORIGIN, full_gateway, gateway};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn records_stand_in_the_order_of_decisions() {
+        let dir = tempfile::tempdir().unwrap();
+        let gateway = gateway(dir.path(), Limits::default()).await;
+        let decided = Arc::new(Mutex::new(0));
+        let mut waits = tokio::task::JoinSet::new();
+        for _ in 0..2_000 {
+            let (gateway, decided) = (Arc::clone(&gateway), Arc::clone(&decided));
+            waits.spawn(async move {
+                let decide = |site: &mut Site| {
+                    let mut turn = decided.lock().unwrap();
+                    *turn += 1;
+                    let events = vec![site.event(EventCode::AccessDenied).into()];
+                    let effects = Vec::new();
+                    (*turn, Some(Commit { events, effects }))
+                };
+                let (turn, queued) = gateway.in_turn(decide).await;
+                (turn, durable(queued.unwrap()).await.unwrap().last_seq)
+            });
+        }
+        let mut seen = waits.join_all().await;
+        seen.sort_unstable();
+        assert!(seen.is_sorted_by_key(|(_, seq)| *seq));
+        let first = seen[0].1;
+        assert_eq!(seen[1_999], (2_000, first + 1_999));
+    }
 
     #[tokio::test]
     async fn a_full_journal_is_told_once_and_so_is_its_end() {

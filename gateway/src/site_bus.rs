@@ -18,15 +18,15 @@ use sekisho_domain::wire::bus::BEAT_EVERY_MS;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 use sekisho_domain::wire::topic::{Bus, Leg, bus_gateway_filter};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
 use crate::gateway::Gateway;
 use crate::home::Home;
-use crate::site::{InputOutcome, Plan, ReadOutcome, Release};
-use crate::store::{Committed, JournalError};
+use crate::site::{InputOutcome, Plan, ReadOutcome, Release, Site};
+use crate::store::{JournalError, Pending, durable};
 
 use keep::Owed;
 use wishes::crl;
@@ -42,8 +42,6 @@ pub struct SiteBus {
     client: Client,
     owed: Mutex<Owed>,
 }
-
-type Pending = oneshot::Receiver<Result<Committed, JournalError>>;
 
 impl SiteBus {
     /// Starts the broker and our client. The events go to [`SiteBus::run`].
@@ -203,7 +201,19 @@ impl SiteBus {
     }
 
     async fn read(self: &Arc<Self>, device: DeviceId, message: Message, received: Instant) {
-        let outcome = self.gateway.site().read(device, &message.payload);
+        let decide = |site: &mut Site| {
+            let mut outcome = site.read(device, &message.payload);
+            let commit = match &mut outcome {
+                // The way out is released first.
+                ReadOutcome::Decided(plan) if !plan.egress => {
+                    Some(std::mem::take(&mut plan.commit))
+                }
+                _ => None,
+            };
+            (outcome, commit)
+        };
+        // Queued here, in the order of reception and in turn; the wait for the disk is not ours.
+        let (outcome, queued) = self.gateway.in_turn(decide).await;
         match outcome {
             ReadOutcome::Ignored(why) => self.ignored(why, message.ack).await,
             ReadOutcome::Repeat(answer) => {
@@ -218,26 +228,32 @@ impl SiteBus {
                 self.client.ack(message.ack).await;
             }
             ReadOutcome::Decided(mut plan) => {
-                // The way out waits for no disk. What could not be sent is tried again after the record.
-                if plan.egress
-                    && let Some(release) = &plan.release
-                    && self.release(release).await
-                {
-                    plan.release = None;
-                    self.gateway.live().latency(received.elapsed());
-                }
-                // Queued here, in the order of reception; the wait for the disk is not ours.
-                let pending = self
-                    .gateway
-                    .journal
-                    .submit(std::mem::take(&mut plan.commit))
-                    .await;
+                let pending = match queued {
+                    Some(pending) => pending,
+                    None => {
+                        self.free(&mut plan, received).await;
+                        self.gateway
+                            .journal
+                            .submit(std::mem::take(&mut plan.commit))
+                            .await
+                    }
+                };
                 let bus = Arc::clone(self);
                 tokio::spawn(async move {
                     bus.finish_read(device, *plan, pending, received, message.ack)
                         .await;
                 });
             }
+        }
+    }
+
+    /// The way out waits for no disk. What could not be sent is tried again after the record.
+    async fn free(&self, plan: &mut Plan, received: Instant) {
+        if let Some(release) = &plan.release
+            && self.release(release).await
+        {
+            plan.release = None;
+            self.gateway.live().latency(received.elapsed());
         }
     }
 
@@ -251,7 +267,7 @@ impl SiteBus {
         received: Instant,
         ack: AckToken,
     ) {
-        match wait(pending).await {
+        match durable(pending).await {
             Ok(_) => {
                 self.gateway
                     .site()
@@ -353,8 +369,4 @@ impl SiteBus {
             self.number_samples().await;
         }
     }
-}
-
-async fn wait(pending: Result<Pending, JournalError>) -> Result<Committed, JournalError> {
-    pending?.await.unwrap_or(Err(JournalError::Closed))
 }

@@ -8,9 +8,9 @@ use sekisho_bus::AckToken;
 use sekisho_domain::wire::alert::Alarm;
 use sekisho_domain::wire::event::Event;
 
-use super::{Pending, SiteBus, wait};
+use super::SiteBus;
 use crate::site::Undo;
-use crate::store::{Commit, JournalError};
+use crate::store::{Commit, JournalError, Pending, durable};
 
 /// Inputs that wait for their record, unacknowledged; together well below what the broker sends unacknowledged, so that reads
 /// still come in.
@@ -94,7 +94,7 @@ impl SiteBus {
         let alarm = commit.events.iter().any(|draft| is_alarm(&draft.event));
         let (mut pending, mut pause, mut held) = (first, TRY_AGAIN, false);
         loop {
-            match wait(pending).await {
+            match durable(pending).await {
                 Ok(_) => {
                     self.gateway.site().input_recorded(&undo);
                     break;

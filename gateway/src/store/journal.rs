@@ -131,6 +131,14 @@ pub struct Journal {
     view: watch::Receiver<View>,
 }
 
+/// A commit that is queued; it answers when it is durable, or will not be.
+pub type Pending = oneshot::Receiver<Result<Committed, JournalError>>;
+
+/// Waits until what was queued is durable.
+pub async fn durable(pending: Result<Pending, JournalError>) -> Result<Committed, JournalError> {
+    pending?.await.unwrap_or(Err(JournalError::Closed))
+}
+
 pub(super) enum Request {
     Commit(Commit, oneshot::Sender<Result<Committed, JournalError>>),
     Close(oneshot::Sender<Result<Committed, JournalError>>),
@@ -154,17 +162,11 @@ impl Journal {
 
     /// Makes a commit durable and returns when it is.
     pub async fn commit(&self, commit: Commit) -> Result<Committed, JournalError> {
-        self.submit(commit)
-            .await?
-            .await
-            .unwrap_or(Err(JournalError::Closed))
+        durable(self.submit(commit).await).await
     }
 
     /// Queues a commit: the order of calls is the order of events. The answer comes when it is durable.
-    pub async fn submit(
-        &self,
-        commit: Commit,
-    ) -> Result<oneshot::Receiver<Result<Committed, JournalError>>, JournalError> {
+    pub async fn submit(&self, commit: Commit) -> Result<Pending, JournalError> {
         let (done, answer) = oneshot::channel();
         self.requests
             .send(Request::Commit(commit, done))

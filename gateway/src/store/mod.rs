@@ -34,7 +34,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 pub use alarms::StoredAlarm;
 pub use devices::{Device, DeviceChange, NewDevice};
 pub use effects::Effect;
-pub use journal::{Commit, Committed, Draft, Journal, JournalError, Limits, View};
+pub use journal::{
+    Commit, Committed, Draft, Journal, JournalError, Limits, Pending, View, durable,
+};
 pub use load::{Answered, Held, Loaded};
 pub use outbox::{RecentResult, StoredHead, StoredSeal};
 pub use status::{AlarmLine, Cut, DoorLine, Durable};

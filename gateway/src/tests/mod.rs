@@ -270,15 +270,23 @@ pub(crate) fn device(id: DeviceId, kind: DeviceKind, direction: Option<Direction
 
 /// A gateway in whose journal there is no more room.
 pub(crate) async fn full_gateway(dir: &std::path::Path) -> Arc<Gateway> {
+    let limits = Limits {
+        max_bytes: 1,
+        ..Limits::default()
+    };
+    let gateway = gateway(dir, limits).await;
+    let mut view = gateway.journal.watch();
+    view.wait_for(|view| view.last_seal == 1).await.unwrap();
+    gateway
+}
+
+/// A gateway that has recorded its policy.
+pub(crate) async fn gateway(dir: &std::path::Path, limits: Limits) -> Arc<Gateway> {
     let env = env(&TestClock::new());
     let path = dir.join("gateway.db");
     let store = Store::create(&path, &identity(), Timestamp(T0))
         .await
         .unwrap();
-    let limits = Limits {
-        max_bytes: 1,
-        ..Limits::default()
-    };
     let clock = Arc::clone(&env.clock);
     let journal = Journal::start(&store, &identity(), seal_key(), clock, limits)
         .await
@@ -288,8 +296,6 @@ pub(crate) async fn full_gateway(dir: &std::path::Path) -> Arc<Gateway> {
     let gateway = Gateway::new(env, store, journal, site, room);
     let first = gateway.site().policy_activated();
     gateway.record_events([first]).await.unwrap();
-    let mut view = gateway.journal.watch();
-    view.wait_for(|view| view.last_seal == 1).await.unwrap();
     gateway
 }
 

@@ -16,8 +16,8 @@ use sekisho_domain::wire::uplink::{
 use sekisho_domain::wire::{Bytes16, VERSION};
 
 use super::Uplink;
-use crate::site::Release;
-use crate::store::{Commit, Draft, Effect};
+use crate::site::{Release, Site};
+use crate::store::{Commit, Draft, Effect, durable};
 
 /// Whether an order may still be executed. Pure: the error bound of the clock counts against it.
 pub fn judge(command: &Command, nonce: &Bytes16, now: &Reading) -> Outcome {
@@ -137,13 +137,26 @@ impl Uplink {
 
     /// A mode that keeps people out is in force at once; one that lets them in counts once it is recorded.
     async fn mode(&mut self, id: CommandId, door: DoorId, to: Mode, reason: &str) {
-        let Some((commit, from)) = self.change(id, door, to, reason) else {
+        let executed = self.executed(id);
+        let reason = format!("{id}: {}", spoken(reason));
+        let change = |site: &mut Site| {
+            let Some((draft, from)) = site.change_mode(id, door, to, &reason) else {
+                return (None, None);
+            };
+            if to != Mode::Normal {
+                site.put_mode(door, to);
+            }
+            let effects = vec![
+                done(id, Outcome::Executed, None),
+                Effect::Mode { door, mode: to },
+            ];
+            let events = vec![executed, draft];
+            (Some(from), Some(Commit { events, effects }))
+        };
+        let (Some(from), Some(pending)) = self.gateway.in_turn(change).await else {
             return self.refuse(id, Outcome::Rejected).await;
         };
-        if to != Mode::Normal {
-            self.gateway.site().put_mode(door, to);
-        }
-        match self.gateway.record(commit).await {
+        match durable(pending).await {
             Ok(_) => {
                 self.gateway.site().put_mode(door, to);
                 self.result(id, Outcome::Executed, None).await;
@@ -153,25 +166,6 @@ impl Uplink {
                 tracing::error!(%error, "a door keeps its mode: the order could not be recorded");
             }
         }
-    }
-
-    /// The record of a mode by order, and the mode before; `None` when there is no such door.
-    fn change(
-        &self,
-        id: CommandId,
-        door: DoorId,
-        to: Mode,
-        reason: &str,
-    ) -> Option<(Commit, Mode)> {
-        let executed = self.executed(id);
-        let reason = format!("{id}: {}", spoken(reason));
-        let (draft, from) = self.gateway.site().change_mode(id, door, to, &reason)?;
-        let effects = vec![
-            done(id, Outcome::Executed, None),
-            Effect::Mode { door, mode: to },
-        ];
-        let events = vec![executed, draft];
-        Some((Commit { events, effects }, from))
     }
 
     fn executed(&self, id: CommandId) -> Draft {

@@ -12,8 +12,8 @@ use sekisho_domain::wire::{Bytes16, PUBLISH_MAX, VERSION};
 
 use super::Uplink;
 use super::advice::Measured;
-use crate::site::{Opened, Pin, Revocations, SnapshotError, open_snapshot};
-use crate::store::{Commit, Effect};
+use crate::site::{Opened, Pin, Revocations, Site, SnapshotError, open_snapshot};
+use crate::store::{Commit, Effect, durable};
 
 /// Most bytes of a revocation list: what one MQTT packet carries.
 const REVOCATION_MAX: usize = 240 * 1024;
@@ -81,43 +81,15 @@ impl Uplink {
 
     /// `dn/revocation`: in force at once, then recorded.
     pub(super) async fn revocation(&mut self, bytes: &[u8]) -> Result<(), &'static str> {
-        let (commit, before) = {
-            let mut site = self.gateway.site();
-            let gateway = site.identity().gateway;
-            let keys = site.index().keyring.keys_for(Purpose::Live);
-            let aad = Topic {
-                gateway,
-                channel: Channel::Revocation,
-            }
-            .to_string();
-            let payload = signed::open(&keys, aad.as_bytes(), bytes, REVOCATION_MAX)
-                .map_err(|_| "a revocation list that is not signed for us")?;
-            let (of, list) =
-                Revocations::read(&payload).map_err(|_| "a malformed revocation list")?;
-            if of != site.identity().site {
-                return Err("a revocation list of another site");
-            }
-            if list.epoch <= site.revocations().epoch {
-                return if list.digest == site.revocations().digest {
-                    Ok(())
-                } else {
-                    Err("a revocation list that is not newer")
-                };
-            }
-            let (epoch, lines) = (list.epoch, list.lines);
-            let before = site.put_revocations(list);
-            let event = site
-                .event(EventCode::CredentialRevokedApplied)
-                .with_body(&RevokedApplied { epoch, lines });
-            (
-                Commit {
-                    events: vec![event.into()],
-                    effects: vec![Effect::Revocation { epoch, payload }],
-                },
-                before,
-            )
+        let take = |site: &mut Site| match take_list(site, bytes) {
+            Ok(Some((commit, before))) => (Ok(Some(before)), Some(commit)),
+            Ok(None) => (Ok(None), None),
+            Err(why) => (Err(why), None),
         };
-        if let Err(error) = self.gateway.record(commit).await {
+        let (before, queued) = self.gateway.in_turn(take).await;
+        if let (Some(before), Some(pending)) = (before?, queued)
+            && let Err(error) = durable(pending).await
+        {
             tracing::error!(%error, "a revocation list is in force but could not be recorded");
             self.gateway.site().retry_revocations(&before);
         }
@@ -234,6 +206,40 @@ impl Uplink {
             tracing::error!(%error, "a rejection could not be recorded");
         }
     }
+}
+
+/// Puts a list in force: its record, and the list before; `None` when it is the one that is held.
+fn take_list(site: &mut Site, bytes: &[u8]) -> Result<Option<(Commit, Revocations)>, &'static str> {
+    let gateway = site.identity().gateway;
+    let keys = site.index().keyring.keys_for(Purpose::Live);
+    let aad = Topic {
+        gateway,
+        channel: Channel::Revocation,
+    }
+    .to_string();
+    let payload = signed::open(&keys, aad.as_bytes(), bytes, REVOCATION_MAX)
+        .map_err(|_| "a revocation list that is not signed for us")?;
+    let (of, list) = Revocations::read(&payload).map_err(|_| "a malformed revocation list")?;
+    if of != site.identity().site {
+        return Err("a revocation list of another site");
+    }
+    if list.epoch <= site.revocations().epoch {
+        return if list.digest == site.revocations().digest {
+            Ok(None)
+        } else {
+            Err("a revocation list that is not newer")
+        };
+    }
+    let (epoch, lines) = (list.epoch, list.lines);
+    let before = site.put_revocations(list);
+    let event = site
+        .event(EventCode::CredentialRevokedApplied)
+        .with_body(&RevokedApplied { epoch, lines });
+    let commit = Commit {
+        events: vec![event.into()],
+        effects: vec![Effect::Revocation { epoch, payload }],
+    };
+    Ok(Some((commit, before)))
 }
 
 /// What belongs to one connection.
