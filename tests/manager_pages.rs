@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sekisho_domain::authority::Role;
+use sekisho_domain::ids::SubjectId;
 use sekisho_domain::presence::State;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_server::app::Live;
@@ -11,7 +12,7 @@ use sekisho_server::flows::create_person::{CreatePerson, create_person};
 use sekisho_server::flows::request_sign_in::sign_in_link_for;
 use sekisho_server::store::people::{Locale, Person};
 use sekisho_server::store::presence::Presence;
-use sekisho_server::store::{Scope, gateways, presence};
+use sekisho_server::store::{Scope, gateways, presence, subjects};
 use sekisho_tests::app::{HOUR, START};
 use sekisho_tests::busy::Busy;
 use sekisho_tests::look::events;
@@ -188,10 +189,7 @@ async fn the_roll_call_forgets_nobody_and_says_what_is_not_known() {
         ],
     );
     // Somebody left by the button: it may have been them.
-    let mut button = sekisho_tests::sealer::event(
-        EventCode::DoorRexPressed,
-        sekisho_tests::app::START.plus_ms(60_000),
-    );
+    let mut button = sekisho_tests::sealer::event(EventCode::DoorRexPressed, START.plus_ms(60_000));
     button.door = Some(it.busy.world.front.id);
     let seal = it.busy.sealer.seal(&[button]);
     let message = sekisho_tests::sealer::publish(&seal, &[]);
@@ -245,7 +243,9 @@ async fn a_crowd_is_counted_by_zone_and_named_on_the_roll_call() {
             since: START,
             evidence_at: START,
         };
+        let subject = SubjectId::new(START.0, app.random());
         let mut tx = ok!(app.db.write());
+        ok!(subjects::ensure(&mut tx, subject, world.site.id, person));
         ok!(presence::put(&mut tx, &row));
         ok!(tx.commit());
     }
@@ -259,6 +259,7 @@ async fn a_crowd_is_counted_by_zone_and_named_on_the_roll_call() {
         "500",
         "利用者 007",
         "入室の記録なし",
+        "来訪者",
     ];
     says(&today.text, &counted);
     assert!(!today.text.contains("利用者 008"));

@@ -313,7 +313,7 @@ async fn holder_keys_passes_and_what_a_gateway_gets() {
             std::slice::from_ref(&pass)
         );
         assert_eq!(
-            passes::active_of_person(&mut tx, all, person, at(2))
+            passes::active_of_person(&mut tx, all, person, at(3))
                 .await
                 .unwrap(),
             [],

@@ -18,6 +18,9 @@ use crate::summary::{self, Inputs, Record};
 
 /// A read that was never answered may still arrive for so long after it was given up, ms.
 pub(super) const COPIES_MS: i64 = 9_000;
+/// A read that arrives at all has arrived by then, and a way out that it asks for is open, ms: a broker that holds one for longer
+/// has died with it.
+const AT_ONCE_MS: i64 = 1_000;
 /// On the way out the lock opens before the record is durable; the power that went in between went within this, ms.
 const POWER_WENT_MS: i64 = 2_000;
 /// A code that is shown while nothing troubles gateway, bus and readers is answered within this, ms.
@@ -364,10 +367,17 @@ fn whom(case: &Case, visits: &[Visit], line: &oracle::Line, record: Option<&Reco
         visit.of == line.door && (shown.sent_ms..=upto_ms).contains(&line.at_ms)
     };
     let candidates: Vec<_> = visits.iter().filter(stood_there).collect();
+    // A release follows a read at once. Of two who wait it was for whoever's reader has just asked, and for the way in where both
+    // have.
+    let just_asked = |visit: &Visit| {
+        let soon = line.at_ms - AT_ONCE_MS..=line.at_ms + READING_MS;
+        visit.copies.iter().any(|sent_ms| soon.contains(sent_ms))
+    };
+    let asked = |out: bool| candidates.iter().any(|it| it.out == out && just_asked(it));
     if candidates.is_empty() {
         return For::Entry("nobody stood there");
     }
-    if candidates.iter().any(|visit| !visit.out) {
+    if candidates.iter().any(|visit| !visit.out) && (asked(false) || !asked(true)) {
         return For::Entry("somebody stood there on the way in");
     }
     let power_went = case.history.iter().any(|(at_ms, moment)| {

@@ -77,6 +77,7 @@ pub(super) fn visit(n: u8, out: bool, reasons: &[&'static str]) -> Visit {
         pass: Some(pass()),
         reader: if out { OUT } else { IN },
         n: n.into(),
+        copies: vec![sent_ms],
         of: DOOR,
         seen: Some(reasons.to_vec()),
         correlation: Some(cor(n)),
@@ -270,7 +271,7 @@ fn who_was_revoked_and_is_let_in_differs_and_so_does_everything_else_nobody_may_
 
 #[test]
 fn a_release_without_a_record_is_an_entry_unless_it_is_shown_to_be_a_way_out() {
-    let unrecorded = |at_ms, correlation: u8, change: fn(&mut Case)| {
+    let unrecorded = |at_ms, correlation: u8, change: &dyn Fn(&mut Case)| {
         let score = after(|case, inputs| {
             change(case);
             inputs.oracle.push(release(at_ms, cor(correlation)));
@@ -280,24 +281,37 @@ fn a_release_without_a_record_is_an_entry_unless_it_is_shown_to_be_a_way_out() {
             score.exit_releases_without_record,
         )
     };
-    assert_eq!(unrecorded(T + 55_000, 77, |_| {}), (1, 0), "nobody there");
-    assert_eq!(unrecorded(T + 40_020, 4, |_| {}), (1, 0), "after a refusal");
-    assert_eq!(unrecorded(T + 40_020, 77, |_| {}), (1, 0), "on the way in");
+    assert_eq!(unrecorded(T + 55_000, 77, &|_| {}), (1, 0), "nobody there");
+    assert_eq!(
+        unrecorded(T + 40_020, 4, &|_| {}),
+        (1, 0),
+        "after a refusal"
+    );
+    assert_eq!(unrecorded(T + 40_020, 77, &|_| {}), (1, 0), "on the way in");
     // Somebody on the way out, and the gateway was well.
-    assert_eq!(unrecorded(T + 20_020, 77, |_| {}), (1, 0));
+    assert_eq!(unrecorded(T + 20_020, 77, &|_| {}), (1, 0));
     let died = |case: &mut Case| case.history.push((T + 20_025, Moment::GatewayDied));
-    assert_eq!(unrecorded(T + 20_020, 77, died), (0, 1));
+    assert_eq!(unrecorded(T + 20_020, 77, &died), (0, 1));
     // The power went as well, and somebody stands there on the way in whose read may be meant.
-    let both = |case: &mut Case| {
+    let both = |case: &mut Case, sent_ms: i64| {
         case.history.push((T + 20_025, Moment::GatewayDied));
         let mut other = visit(1, false, &[]);
         other.shown.sent_ms = T + 19_000;
         other.shown.answered_ms = T + 19_900;
         (other.seen, other.correlation, other.opened) = (None, None, None);
-        other.n = 9;
+        (other.n, other.copies) = (9, vec![sent_ms]);
         case.visits.push(other);
     };
-    assert_eq!(unrecorded(T + 20_020, 77, both), (1, 0));
+    let just_now = |case: &mut Case| both(case, T + 19_100);
+    assert_eq!(unrecorded(T + 20_020, 77, &just_now), (1, 0));
+    // Nobody's reader has asked just now but that of the way out.
+    let earlier = |case: &mut Case| both(case, T + 19_000);
+    assert_eq!(unrecorded(T + 20_020, 77, &earlier), (0, 1));
+    let neither = |case: &mut Case| {
+        both(case, T + 19_000);
+        case.visits[1].copies.clear();
+    };
+    assert_eq!(unrecorded(T + 20_020, 77, &neither), (1, 0));
 }
 
 #[test]

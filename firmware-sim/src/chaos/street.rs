@@ -96,6 +96,8 @@ pub(super) struct Visit {
     /// Which reader, and the number of the read.
     pub(super) reader: DeviceId,
     pub(super) n: u64,
+    /// When each copy of it was handed to the line, ms.
+    pub(super) copies: Vec<i64>,
     /// At which door.
     pub(super) of: DoorId,
     /// Every reason that was given; absent without an answer.
@@ -235,6 +237,7 @@ impl Street {
             pass: showing.pass.cloned(),
             reader: reader.device(),
             n: presented.n,
+            copies: presented.copies.iter().map(|copy| copy.sent_ms).collect(),
             of: door.lock.door(),
             seen: None,
             correlation: None,
