@@ -368,12 +368,17 @@ fn whom(case: &Case, visits: &[Visit], line: &oracle::Line, record: Option<&Reco
     };
     let candidates: Vec<_> = visits.iter().filter(stood_there).collect();
     // A release follows a read at once. Of two who wait it was for whoever's reader has just asked, and for the way in where both
-    // have.
+    // have; but for nobody whose every copy quotes a beat of long ago. A gateway that opened to those would do so with its power
+    // on, too, and be found by its answers.
     let just_asked = |visit: &Visit| {
         let soon = line.at_ms - AT_ONCE_MS..=line.at_ms + READING_MS;
         visit.copies.iter().any(|sent_ms| soon.contains(sent_ms))
     };
-    let asked = |out: bool| candidates.iter().any(|it| it.out == out && just_asked(it));
+    let asked = |out: bool| {
+        let of_now = |it: &Visit| it.out || it.shown.stale != Truth::Yes;
+        let asks = |it: &Visit| it.out == out && of_now(it) && just_asked(it);
+        candidates.iter().any(|it| asks(it))
+    };
     if candidates.is_empty() {
         return For::Entry("nobody stood there");
     }

@@ -307,6 +307,13 @@ fn a_release_without_a_record_is_an_entry_unless_it_is_shown_to_be_a_way_out() {
     // Nobody's reader has asked just now but that of the way out.
     let earlier = |case: &mut Case| both(case, T + 19_000);
     assert_eq!(unrecorded(T + 20_020, 77, &earlier), (0, 1));
+    let of_long_ago = |case: &mut Case| {
+        both(case, T + 19_100);
+        if let Some(other) = case.visits.last_mut() {
+            other.shown.stale = Truth::Yes;
+        }
+    };
+    assert_eq!(unrecorded(T + 20_020, 77, &of_long_ago), (0, 1));
     let neither = |case: &mut Case| {
         both(case, T + 19_000);
         case.visits[1].copies.clear();
