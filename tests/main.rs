@@ -37,6 +37,7 @@ mod limits_of_a_visit;
 mod lockdown;
 mod machines;
 mod manager_pages;
+mod moves_of_a_booking;
 mod oracle;
 mod orders;
 mod outbox;
@@ -62,6 +63,7 @@ mod site;
 mod stolen;
 mod store_allocations;
 mod store_bookings;
+mod store_changes;
 mod store_feeds;
 mod store_gateways;
 mod store_holds;
@@ -83,6 +85,7 @@ mod turn_of_the_year;
 mod ugly;
 mod visitor_pages;
 mod visitors;
+mod waiting;
 mod witness;
 #[expect(dead_code, reason = "the verifier's own tests use more of it")]
 #[path = "../verifier/tests/common/world.rs"]

@@ -1,21 +1,23 @@
 //! A site with something of every kind, and a path for every route of the pages.
 
 use sekisho_domain::authority::Role;
-use sekisho_domain::booking::Fold;
 use sekisho_domain::booking::series::{Dates, Pattern};
-use sekisho_domain::ids::{CommandId, EventId, SeriesId};
+use sekisho_domain::booking::{Fold, WaitingState};
+use sekisho_domain::ids::{CommandId, EventId, SeriesId, WaitingId};
 use sekisho_domain::wire::uplink::Order;
 use sekisho_server::app::App;
 use sekisho_server::flows::create_series::{CreateSeries, create_series};
 use sekisho_server::flows::create_setup_link::create_setup_link;
 use sekisho_server::flows::give_feed::give_feed;
 use sekisho_server::flows::series::Mode;
+use sekisho_server::store::Scope;
 use sekisho_server::store::commands::{self, StoredCommand};
 use sekisho_server::store::exports::{self, Ended, Export, ExportState, Progress};
 use sekisho_server::store::feeds::Of;
+use sekisho_server::store::waiting;
 use sekisho_tests::app::{START, TestApp};
 use sekisho_tests::busy::{Busy, HOSTILE};
-use sekisho_tests::world::{World, acting};
+use sekisho_tests::world::{World, acting, span};
 
 use self::As::{Member, Nobody, Owner};
 
@@ -75,6 +77,7 @@ pub(crate) struct Scene {
     pub(crate) command: CommandId,
     pub(crate) series: SeriesId,
     pub(crate) feed: String,
+    pub(crate) waiting: WaitingId,
 }
 
 impl Scene {
@@ -125,6 +128,25 @@ impl Scene {
             not_after: START.plus_ms(-50_000),
         };
         commands::insert(&mut tx, &command).await.unwrap();
+        let waiting = waiting::Entry {
+            id: WaitingId::new(START.0, [4; 10]),
+            operator: busy.world.operator.id,
+            company: busy.world.company.id,
+            site: busy.world.site.id,
+            person: busy.world.member.id,
+            zone: Some(busy.world.quiet.id),
+            kind: None,
+            during: span(24, 2),
+            state: WaitingState::Waiting,
+            joined_at: START,
+            booking: None,
+            offer_until: None,
+            version: 1,
+            created_by: busy.world.member.id.to_string(),
+        };
+        waiting::insert(&mut tx, Scope::System, &waiting)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         let member = acting(&busy.world.member, Role::Member);
         let feed = give_feed(app, &member, Of::Person(busy.world.member.id))
@@ -132,6 +154,7 @@ impl Scene {
             .unwrap();
         Self {
             feed: feed.secret,
+            waiting: waiting.id,
             busy,
             setup,
             export: export.id,
@@ -217,6 +240,12 @@ impl Scene {
             form("/sites/{site}/book", Member, at("book")),
             page("/bookings", Member, "/bookings".to_owned()),
             page("/bookings/{booking}", Member, of("")),
+            form("/bookings/{booking}/change", Member, of("/change")),
+            only(
+                "/bookings/{booking}/undo-change",
+                Member,
+                of("/undo-change"),
+            ),
             only("/bookings/{booking}/cancel", Member, of("/cancel")),
             only("/bookings/{booking}/undo", Member, of("/undo")),
             only("/bookings/{booking}/extend", Member, of("/extend")),
@@ -236,6 +265,27 @@ impl Scene {
             only("/series/{series}/cancel", Member, part("/cancel")),
             only("/series/{series}/undo", Member, part("/undo")),
             only("/series/{series}/except", Member, part("/except")),
+            form("/sites/{site}/waiting", Member, at("waiting")),
+            page(
+                "/waiting/{waiting}",
+                Member,
+                format!("/waiting/{}", self.waiting),
+            ),
+            only(
+                "/waiting/{waiting}/leave",
+                Member,
+                format!("/waiting/{}/leave", self.waiting),
+            ),
+            only(
+                "/waiting/{waiting}/accept",
+                Member,
+                format!("/waiting/{}/accept", self.waiting),
+            ),
+            only(
+                "/waiting/{waiting}/decline",
+                Member,
+                format!("/waiting/{}/decline", self.waiting),
+            ),
             form("/sites/{site}/visits", Owner, at("visits")),
             page("/visits/{visit}", Owner, format!("/visits/{visit}")),
             page(

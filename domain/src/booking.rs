@@ -5,21 +5,30 @@
 //! known, and offers what would be possible instead.
 
 mod amend;
+mod attendance;
+mod change;
 mod confirm;
 mod hours;
 pub mod series;
 mod usual;
+mod waiting;
 mod zone;
 
 use std::str::FromStr;
 
-pub use amend::{Cancelled, UNDO_MS, extend, release, undo_cancel};
+pub use amend::{Cancelled, UNDO_MS, extend, release, still_on, undo_cancel};
+pub use attendance::{ATTENDANCE_MAX_S, AttendancePolicy, Attended, Mark, Passage, carry, pass};
+pub use change::{Before, change, has_begun, pass_still_true, undo_change};
 pub use confirm::{
     ANSWER_MINUTES, ANSWER_MINUTES_MAX, Approvals, Begin, HOLD_MINUTES, HOLD_MINUTES_MAX, Rule,
     Terms, approve, confirm, decline, hold_ms, require_confirmed,
 };
 pub use hours::{OpeningHours, check_opening_hours, check_time_zone};
 pub use usual::{Past, USUAL_DAYS, Usual, usual};
+pub use waiting::{
+    OFFER_WINDOW_MS, WAITING_MAX, WaitingState, join_line, leave_line, let_offer_go, offer_until,
+    take_offer,
+};
 pub use zone::{BadLocal, Fold, Local, Zone};
 
 use crate::ids::SeatId;

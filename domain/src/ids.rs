@@ -134,6 +134,8 @@ ids! {
     BookingId = "bkg";
     /// Bookings that repeat, or of several days.
     SeriesId = "srs";
+    /// A place in the line for a seat.
+    WaitingId = "wai";
     /// One seat for one half-open interval.
     AllocationId = "alc";
     /// That somebody has to approve a booking.

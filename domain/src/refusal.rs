@@ -106,6 +106,16 @@ codes! {
     ApprovalTooLate "approval_too_late" 409 "この予約には承認が必要ですが、始まるまでに承認を受けられません。" "This booking needs an approval, and there is no time left for one before it begins.";
     ApprovalAnswered "approval_answered" 409 "この承認依頼はすでに回答されています。" "Somebody has already answered this.";
     OwnApproval "own_approval" 403 "ご自身が申し込んだ予約は、ご自身では承認できません。" "Nobody approves what they asked for or what is for themselves.";
+    BookingBegun "booking_begun" 409 "予約の時間が始まっているため、席と開始時刻は変更できません。" "The booking has begun: its seat and its start no longer change.";
+    ChangeNeedsApproval "change_needs_approval" 409 "この変更には承認が必要です。新しい予約としてお申し込みください。" "This change needs an approval; ask for it as a booking of its own.";
+    NothingToUndo "nothing_to_undo" 409 "元に戻せる変更はありません。変更を元に戻せるのは60秒以内です。" "There is no change to take back; a change can be taken back for 60 seconds.";
+    SeatFree "seat_free" 409 "その時間に空いている席があります。空き待ちではなく、席を予約してください。" "A seat is free at that time; book it instead of waiting for one.";
+    NoSuchSeat "no_such_seat" 422 "この条件に合う席は、この施設にありません。" "The site has no seat of that kind.";
+    TooManyWaiting "too_many_waiting" 409 "空き待ちの登録が多すぎます。不要な空き待ちを取り消してください。" "There are too many entries in the waiting list; leave one of them first.";
+    AlreadyWaiting "already_waiting" 409 "この時間の空き待ちには、すでに登録されています。" "This person already waits for a seat at that time.";
+    WaitingOver "waiting_over" 409 "この空き待ちはすでに終わっています。" "This entry in the waiting list is over.";
+    NoOffer "no_offer" 409 "この空き待ちに、ご案内中の席はありません。" "No seat is being offered to this entry.";
+    OfferEnded "offer_ended" 409 "ご案内の期限が過ぎたため、席は次の方へご案内しました。" "The offer has ended and the seat was passed on to the next in line.";
     NoHolderKey "no_holder_key" 409 "スマートフォンの鍵が登録されていません。" "No phone is registered for this person.";
     StaticNotAccepted "static_not_accepted" 409 "この施設では印刷した入館証を使えません。" "No door of this site accepts a printed pass.";
     HolderProofInvalid "holder_proof_invalid" 422 "鍵の登録を確認できませんでした。やり直してください。" "The proof of the phone's key is not valid; start again.";

@@ -102,7 +102,8 @@ pub fn release(allocation: &Allocation, now: Timestamp) -> Result<AllocationStat
     Ok(AllocationState::Released)
 }
 
-fn still_on(allocation: &Allocation, now: Timestamp) -> Result<(), Refusal> {
+/// Refuses for what was cancelled, given back, or is over.
+pub fn still_on(allocation: &Allocation, now: Timestamp) -> Result<(), Refusal> {
     if allocation.state == AllocationState::Cancelled {
         return Err(Code::BookingCancelled.into());
     }

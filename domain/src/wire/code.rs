@@ -169,6 +169,16 @@ codes! {
     0x0B2D ApprovalDeclined "approval.declined";
     0x0B2E ApprovalRuleSet "approval_rule.set";
     0x0B2F GroupMade "group.made";
+    0x0B30 BookingChanged "booking.changed";
+    0x0B31 BookingChangeUndone "booking.change_undone";
+    0x0B32 WaitingJoined "waiting.joined";
+    0x0B33 WaitingLeft "waiting.left";
+    0x0B34 WaitingOffered "waiting.offered";
+    0x0B35 WaitingAccepted "waiting.accepted";
+    0x0B36 WaitingDeclined "waiting.declined";
+    0x0B37 WaitingLapsed "waiting.lapsed";
+    0x0B38 WaitingExpired "waiting.expired";
+    0x0B39 WaitingRefused "waiting.refused";
     0x0C01 PassIssued "pass.issued";
     0x0C02 PassRevoked "pass.revoked";
     0x0C03 HolderKeyRegistered "holder_key.registered";

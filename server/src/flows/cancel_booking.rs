@@ -1,21 +1,23 @@
 //! Cancels a booking; its passes end with it.
 
-use sekisho_domain::booking::{self, Cancelled};
+use sekisho_domain::booking::{self, AllocationState, Cancelled, WaitingState};
 use sekisho_domain::ids::{BookingId, OutboxId, SubjectId};
 use sekisho_domain::wire::body::BookingBody;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
 
+use super::answer_offer::give_back;
 use super::book_seat::about;
 use super::change::{Change, change};
 use super::end_pass::end_pass;
 use super::locked_booking::locked_booking;
+use super::offer_freed::freed;
 use super::record::{Draft, record};
 use super::visits::end_hostless_visits;
 use super::{Actor, FlowError};
 use crate::app::App;
 use crate::store::bookings::Booking;
-use crate::store::{Scope, allocations, outbox, passes, subjects};
+use crate::store::{Scope, allocations, outbox, passes, subjects, waiting};
 
 /// Cancels a booking that has not ended. Refused with `not_found`, `not_allowed`, `booking_cancelled` or `booking_ended`.
 pub async fn cancel_booking(app: &App, actor: &Actor, id: BookingId) -> Result<Booking, FlowError> {
@@ -56,6 +58,11 @@ pub(super) async fn cancel_locked(
     change: &mut Change<'_>,
 ) -> Result<Booking, FlowError> {
     let state = booking::cancel(&booking.allocation(), app.now())?;
+    // Who cancels what is offered to them declines it.
+    if booking.state == AllocationState::Held && is_offer(booking.id, change).await? {
+        return give_back(app, actor, booking, change).await;
+    }
+    let left = booking.allocation();
     let scope = Scope::Organisation(booking.operator);
     let how = Cancelled {
         at: app.now(),
@@ -81,7 +88,13 @@ pub(super) async fn cancel_locked(
     )
     .await?;
     end_passes(app, actor, &booking, PassState::Cancelled, change).await?;
+    freed(app, actor, &booking, &left, change).await?;
     Ok(booking)
+}
+
+async fn is_offer(id: BookingId, change: &mut Change<'_>) -> Result<bool, FlowError> {
+    let entry = waiting::of_booking(&mut change.tx, Scope::System, id).await?;
+    Ok(entry.is_some_and(|entry| entry.state == WaitingState::Offered))
 }
 
 /// Records what became of a booking, and leaves a line for side effects under the same name.

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::pin::Pin;
 
-use sekisho_domain::ids::SiteId;
+use sekisho_domain::ids::{PersonId, SiteId};
 use sekisho_domain::refusal::Refusal;
 use sekisho_domain::wire::body::RefusedBody;
 use sekisho_domain::wire::code::EventCode;
@@ -38,6 +38,8 @@ pub struct Change<'a> {
     pub tx: Tx,
     /// The site that it is about, once the actor is known to see it: a refusal is recorded there.
     pub about: Option<SiteId>,
+    /// Whom what it frees may be offered to: people in line, locked with those that it is about ([`super::offer_freed`]).
+    pub line: Vec<PersonId>,
     heard: Vec<SiteId>,
 }
 
@@ -85,6 +87,7 @@ pub async fn change<'a, T>(
             app,
             tx: app.db.write().await?,
             about: None,
+            line: Vec::new(),
             heard: Vec::new(),
         };
         let outcome = attempt(&mut begun).await;

@@ -17,11 +17,14 @@ use sekisho_domain::time::{Interval, Timestamp};
 
 use super::{FlowError, series_mail};
 use crate::app::App;
+use crate::store::bookings::Booking;
 use crate::store::outbox::{self, Waiting};
 use crate::store::people::Locale;
-use crate::store::{Scope, bookings, people, seats, sites};
+
+use crate::store::{Scope, Tx, bookings, people, seats, sites, waiting};
 
 const CANCELLED: &str = "booking.cancelled";
+const OFFERED: &str = "waiting.offered";
 
 /// Waiting rows looked at: far above what is ever stuck, so that the stuck ones do not hide those behind them.
 const LOOK_MAX: i64 = 10_000;
@@ -133,6 +136,12 @@ async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
     if (row.kind == CANCELLED) != (booking.state == AllocationState::Cancelled) {
         return Ok(None);
     }
+    let offer = match waiting_for(&mut tx, row, &booking).await? {
+        // It was answered before it could be said.
+        Some(None) => return Ok(None),
+        Some(until) => until,
+        None => None,
+    };
     let person = people::get(&mut tx, Scope::System, booking.person).await?;
     let site = sites::get(&mut tx, Scope::System, booking.site).await?;
     let seat = seats::get(&mut tx, Scope::System, booking.seat).await?;
@@ -140,18 +149,46 @@ async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
     let (site, seat) = site.zip(seat).context("no such site or seat")?;
     let (name, place, seat, zone) = (person.name, site.name, seat.name, site.time_zone);
     let time = span(booking.during, &TimeZone::get(&zone)?, person.locale)?;
+    let zone_of = TimeZone::get(&zone)?;
+    let until = offer
+        .map(|at| instant(at, &zone_of, person.locale))
+        .transpose()?;
     let link = format!("{}/bookings/{}", app.config.public_url(), booking.id);
     let (subject, first) = words(&row.kind, person.locale).context("no words for this")?;
+    let answer = match (until, person.locale) {
+        (None, _) => String::new(),
+        (Some(until), Locale::Ja) => format!("回答の期限: {until}\n"),
+        (Some(until), Locale::En) => format!("Answer by: {until}\n"),
+    };
     let text = match person.locale {
         Locale::Ja => format!(
-            "{name} 様\n\n{first}\n\n施設: {place}\n席: {seat}\n日時: {time}({zone})\n\n予約の内容は、次のページで確認できます。\n{link}\n"
+            "{name} 様\n\n{first}\n\n施設: {place}\n席: {seat}\n日時: {time}({zone})\n{answer}\n予約の内容は、次のページで確認できます。\n{link}\n"
         ),
         Locale::En => format!(
-            "Dear {name},\n\n{first}\n\nSite: {place}\nSeat: {seat}\nTime: {time} ({zone})\n\nSee the booking on this page:\n{link}\n"
+            "Dear {name},\n\n{first}\n\nSite: {place}\nSeat: {seat}\nTime: {time} ({zone})\n{answer}\nSee the booking on this page:\n{link}\n"
         ),
     };
     let (to, subject) = (person.email, format!("{subject}: {place} {time}"));
     Ok(Some(Mail { to, subject, text }))
+}
+
+/// Of a mail about an offer: until when it stands, or that there is nothing left to say.
+async fn waiting_for(
+    tx: &mut Tx,
+    row: &Waiting,
+    booking: &Booking,
+) -> anyhow::Result<Option<Option<Timestamp>>> {
+    if row.kind != OFFERED {
+        return Ok(None);
+    }
+    let entry = waiting::of_booking(tx, Scope::System, booking.id).await?;
+    let stands = entry.filter(|_| booking.state == AllocationState::Held);
+    Ok(Some(stands.and_then(|entry| entry.offer_until)))
+}
+
+fn instant(at: Timestamp, zone: &TimeZone, locale: Locale) -> anyhow::Result<String> {
+    let at = jiff::Timestamp::from_millisecond(at.0)?.to_zoned(zone.clone());
+    Ok(format!("{} {}", date(&at, locale), clock(&at)))
 }
 
 /// Subject and first line of the mail about one kind of change.
@@ -202,6 +239,40 @@ fn words(kind: &str, locale: Locale) -> Option<(&'static str, &'static str)> {
         "booking.extended" => (
             ("予約を延長しました", "次の予約を延長しました。"),
             ("Your booking is longer now", "This booking was extended."),
+        ),
+        "booking.changed" => (
+            ("予約を変更しました", "予約を次のとおり変更しました。"),
+            ("Your booking is changed", "This booking is changed to:"),
+        ),
+        "booking.change_undone" => (
+            (
+                "予約の変更を元に戻しました",
+                "予約を変更前の次の内容に戻しました。",
+            ),
+            (
+                "Your booking is as before",
+                "The change is taken back; the booking is again:",
+            ),
+        ),
+        OFFERED => (
+            (
+                "お待ちの席が空きました",
+                "空き待ちの席が空きました。次のページで、期限までに予約を確定してください。期限を過ぎると、次の方へご案内します。",
+            ),
+            (
+                "A seat is free for you",
+                "A seat that you are waiting for is free. Please take it on the page below in time; after that it is passed on to the next in line.",
+            ),
+        ),
+        "waiting.lapsed" => (
+            (
+                "空き待ちのご案内が終わりました",
+                "期限までにお返事がなかったため、次の席は次の方へご案内しました。",
+            ),
+            (
+                "The offer has ended",
+                "There was no answer in time, and this seat was passed on to the next in line.",
+            ),
         ),
         "booking.released" => (
             ("席を返しました", "次の予約の席を返しました。"),

@@ -8,6 +8,7 @@ use sekisho_domain::wire::snapshot::PassState;
 use super::cancel_booking::{end_passes, tell};
 use super::change::{Change, change};
 use super::locked_booking::locked_booking;
+use super::offer_freed::freed;
 use super::{Actor, FlowError};
 use crate::app::App;
 use crate::store::Scope;
@@ -34,6 +35,7 @@ async fn attempt(
     let mut booking = locked_booking(actor, id, None, change).await?;
     let state = booking::release(&booking.allocation(), app.now())?;
 
+    let left = booking.allocation();
     let scope = Scope::Organisation(booking.operator);
     bookings::set_state(
         &mut change.tx,
@@ -48,5 +50,6 @@ async fn attempt(
     tell(app, actor, &booking, EventCode::BookingReleased, change).await?;
     change.facts(booking.site).await?;
     end_passes(app, actor, &booking, PassState::Cancelled, change).await?;
+    freed(app, actor, &booking, &left, change).await?;
     Ok(booking)
 }

@@ -44,6 +44,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(visits())
         .merge(series())
         .merge(settings())
+        .merge(lines())
         .layer(RequestBodyLimitLayer::new(FORM_MAX))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), session::authenticate));
@@ -127,6 +128,14 @@ fn pages() -> Router<Arc<App>> {
         )
         .route("/bookings/{booking}", get(pages::booking::show))
         .route("/bookings", get(pages::bookings::show))
+        .route(
+            "/bookings/{booking}/change",
+            get(pages::change::show).post(pages::change::change),
+        )
+        .route(
+            "/bookings/{booking}/undo-change",
+            post(pages::booking::change_back),
+        )
         .route("/bookings/{booking}/cancel", post(pages::booking::cancel))
         .route("/bookings/{booking}/undo", post(pages::booking::undo))
         .route("/bookings/{booking}/extend", post(pages::booking::extend))
@@ -191,6 +200,18 @@ fn series() -> Router<Arc<App>> {
         .route("/series/{series}/except", post(pages::series::except))
 }
 
+fn lines() -> Router<Arc<App>> {
+    Router::new()
+        .route(
+            "/sites/{site}/waiting",
+            get(pages::waiting::join_form).post(pages::waiting::join),
+        )
+        .route("/waiting/{waiting}", get(pages::waiting::show))
+        .route("/waiting/{waiting}/leave", post(pages::waiting::leave))
+        .route("/waiting/{waiting}/accept", post(pages::waiting::accept))
+        .route("/waiting/{waiting}/decline", post(pages::waiting::decline))
+}
+
 /// The routes that stand in the OpenAPI document.
 pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(api::document::about())
@@ -217,7 +238,8 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::people::nonce))
         .routes(routes!(api::people::register))
         .routes(routes!(api::bookings::list, api::bookings::create))
-        .routes(routes!(api::bookings::get))
+        .routes(routes!(api::bookings::get, api::bookings::change))
+        .routes(routes!(api::bookings::change_back))
         .routes(routes!(api::bookings::confirm))
         .routes(routes!(api::bookings::cancel))
         .routes(routes!(api::bookings::undo))
@@ -231,6 +253,11 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::series::except))
         .routes(routes!(api::series::change))
         .routes(routes!(api::series::length, api::series::set_length))
+        .routes(routes!(api::waiting::list, api::waiting::create))
+        .routes(routes!(api::waiting::get))
+        .routes(routes!(api::waiting::leave))
+        .routes(routes!(api::waiting::accept))
+        .routes(routes!(api::waiting::decline))
         .routes(routes!(api::passes::list, api::passes::create))
         .routes(routes!(api::passes::get))
         .routes(routes!(api::passes::status))

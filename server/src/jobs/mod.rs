@@ -6,6 +6,7 @@ pub mod crl;
 pub mod gateways;
 pub mod held;
 pub mod outbox;
+pub mod seats;
 pub mod sequencer;
 pub mod series;
 pub mod streams;
@@ -27,5 +28,6 @@ pub fn start(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(outbox::run(Arc::clone(app), stop.clone()));
     tasks.spawn(series::run(Arc::clone(app), stop.clone()));
     tasks.spawn(streams::run(Arc::clone(app), stop.clone()));
+    tasks.spawn(seats::run(Arc::clone(app), stop.clone()));
     tasks.spawn(bundles::run(Arc::clone(app), stop.clone()));
 }

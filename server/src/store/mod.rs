@@ -8,8 +8,10 @@
 pub mod alarms;
 pub mod allocations;
 pub mod at_site;
+pub mod attendance_policies;
 pub mod bookings;
 pub mod certificates;
+pub mod changes;
 pub mod columns;
 pub mod commands;
 pub mod db;
@@ -53,6 +55,7 @@ mod values;
 pub mod visitor_policies;
 pub mod visits;
 pub mod visits_at_doors;
+pub mod waiting;
 pub mod witnessed;
 pub mod zones;
 

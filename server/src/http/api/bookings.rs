@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::flows::authority;
 use crate::flows::book_seat::{BookSeat, book_seat};
 use crate::flows::cancel_booking::cancel_booking_at;
+use crate::flows::change_booking::{ChangeBooking, change_booking, undo_change};
 use crate::flows::confirm_booking::confirm_booking;
 use crate::flows::extend_booking::{ExtendBooking, extend_booking};
 use crate::flows::hold_seat::hold_seat;
@@ -94,6 +95,21 @@ pub struct Extend {
     /// Until when. A bare local time is refused.
     #[schema(inline)]
     pub end: Time,
+}
+
+/// What a booking is to be. What is absent stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeTo {
+    /// On which seat of the same site.
+    #[schema(value_type = Option<String>)]
+    pub seat: Option<SeatId>,
+    /// From when. A bare local time is refused. Of a booking that has begun it no longer changes, nor does the seat.
+    #[schema(inline)]
+    pub start: Option<Time>,
+    /// Until when.
+    #[schema(inline)]
+    pub end: Option<Time>,
 }
 
 /// Which bookings.
@@ -244,6 +260,41 @@ pub async fn extend(
         seen,
     };
     let changed = extend_booking(&app, &caller.actor, want).await?;
+    Ok((etag(changed.version), Answer(changed.into())))
+}
+
+/// Moves a booking to other times or another seat of the site, all or nothing: when that is refused the booking stands as it
+/// was, and the refusal offers what is possible instead. Passes that carry other times end; a phone asks for a new one.
+#[utoipa::path(patch, path = "/api/v1/bookings/{booking}", tag = "bookings", params(("booking" = String, Path), ("If-Match" = Option<String>, Header)), request_body = ChangeTo,
+    responses((status = 200, body = Booking), (status = "default", body = Problem)))]
+pub async fn change(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(booking): Path<BookingId>,
+    IfMatch(seen): IfMatch,
+    Json(want): Json<ChangeTo>,
+) -> Result<(HeaderMap, Answer<Booking>)> {
+    let want = ChangeBooking {
+        booking,
+        seat: want.seat,
+        starts_at: want.start.map(|at| at.0),
+        ends_at: want.end.map(|at| at.0),
+        seen,
+    };
+    let changed = change_booking(&app, &caller.actor, want).await?;
+    Ok((etag(changed.version), Answer(changed.into())))
+}
+
+/// Takes the last change back, within 60 seconds and by who made it, if what it was is still free.
+#[utoipa::path(post, path = "/api/v1/bookings/{booking}/undo-change", tag = "bookings", params(("booking" = String, Path)),
+    responses((status = 200, body = Booking), (status = "default", body = Problem)))]
+pub async fn change_back(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<BookingId>,
+    _: NoBody,
+) -> Result<(HeaderMap, Answer<Booking>)> {
+    let changed = undo_change(&app, &caller.actor, id).await?;
     Ok((etag(changed.version), Answer(changed.into())))
 }
 

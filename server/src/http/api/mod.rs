@@ -24,6 +24,7 @@ pub mod sites;
 pub mod tokens;
 pub mod types;
 pub mod visits;
+pub mod waiting;
 pub mod when;
 
 use std::sync::Arc;

@@ -6,12 +6,13 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use sekisho_domain::authority::Action;
-use sekisho_domain::booking::AllocationState;
-use sekisho_domain::ids::BookingId;
+use sekisho_domain::booking::{AllocationState, WaitingState};
+use sekisho_domain::ids::{BookingId, WaitingId};
 use sekisho_domain::refusal::Code;
 use sekisho_domain::time::Timestamp;
 use serde::Deserialize;
 
+use super::change_texts::{ChangeTexts, change_texts};
 use super::home::{Card, card};
 use super::map::Map;
 use super::refused::{Refused, refused};
@@ -22,6 +23,7 @@ use super::when::Wall;
 use super::{Frame, page, see_other};
 use crate::app::App;
 use crate::flows::cancel_booking::cancel_booking;
+use crate::flows::change_booking::undo_change;
 use crate::flows::extend_booking::{ExtendBooking, extend_booking};
 use crate::flows::release_booking::release_booking;
 use crate::flows::undo_cancel::undo_cancel;
@@ -32,19 +34,24 @@ use crate::http::lang::Lang;
 use crate::http::problem::{Error, Result};
 use crate::http::session::Caller;
 use crate::store::bookings::{self, Booking};
-use crate::store::{allocations, series, sites};
+use crate::store::{allocations, changes, series, sites, waiting};
 
 #[derive(Template)]
 #[template(path = "booking.html")]
 struct Page {
     f: Frame,
     w: &'static SeatTexts,
+    c: &'static ChangeTexts,
     title: &'static str,
     state: &'static str,
     card: Card,
     is_mine: bool,
     /// Until when a cancellation can be taken back.
     undo: Option<String>,
+    /// The entry in a line that it is offered to.
+    offer: Option<WaitingId>,
+    /// Until when a change can be taken back.
+    undo_change: Option<String>,
     /// The same seat and times, to look whether they can be booked again.
     again: String,
     /// The series that it belongs to, or the way to repeat it.
@@ -100,6 +107,12 @@ pub async fn show(
     page(&Page {
         undo: undo_until(&mut reader, &booking, &wall, now).await?,
         series: series_link(&mut reader, id, f.lang).await?,
+        undo_change: undo_change_until(&mut reader, &booking, &wall, now).await?,
+        c: change_texts(f.lang),
+        offer: waiting::of_booking(&mut reader.tx, scope, id)
+            .await?
+            .filter(|entry| entry.state == WaitingState::Offered)
+            .map(|entry| entry.id),
         again: format!(
             "/sites/{}/book?day={day}&from={}&to={}&seat={}#chosen",
             booking.site,
@@ -107,7 +120,8 @@ pub async fn show(
             wall.clock(booking.during.end),
             booking.seat
         ),
-        restored: done == Some("undone") && booking.state.is_live(),
+        restored: matches!(done, Some("undone" | "changed" | "changed_back"))
+            && booking.state.is_live(),
         stay: stay(&mut reader, &booking, &wall, (w, f.lang), now).await?,
         map: if card.is_over {
             None
@@ -147,6 +161,17 @@ pub async fn undo(
 ) -> Result<Response> {
     let done = undo_cancel(&app, &caller.actor, id).await;
     told(&app, f, &caller.actor, id, done, "undone").await
+}
+
+/// `POST /bookings/{booking}/undo-change`
+pub async fn change_back(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    caller: Caller,
+    Path(id): Path<BookingId>,
+) -> Result<Response> {
+    let done = undo_change(&app, &caller.actor, id).await;
+    told(&app, f, &caller.actor, id, done, "changed_back").await
 }
 
 /// `POST /bookings/{booking}/extend`
@@ -240,6 +265,24 @@ async fn undo_until(
         .map(|(how, _)| wall.seconds(how.final_at())))
 }
 
+/// Until when the viewer can take a change back.
+async fn undo_change_until(
+    reader: &mut Reader,
+    booking: &Booking,
+    wall: &Wall,
+    now: Timestamp,
+) -> Result<Option<String>> {
+    if !booking.state.is_live() || booking.during.end <= now {
+        return Ok(None);
+    }
+    let scope = reader.scope();
+    let known = changes::before(&mut reader.tx, scope, booking.allocation).await?;
+    let me = reader.caller.actor.text();
+    Ok(known
+        .filter(|(before, by)| *by == me && now < before.final_at())
+        .map(|(before, _)| wall.seconds(before.final_at())))
+}
+
 fn words(
     f: &Frame,
     w: &SeatTexts,
@@ -252,6 +295,8 @@ fn words(
         (AllocationState::Released, Some("released")) => w.released_title,
         (AllocationState::Confirmed, Some("made")) => f.t.booked_title,
         (state, Some("undone")) if state.is_live() => w.undone_title,
+        (state, Some("changed")) if state.is_live() => change_texts(f.lang).changed_title,
+        (state, Some("changed_back")) if state.is_live() => change_texts(f.lang).undone_title,
         (state, Some("extended")) if state.is_live() => w.extended_title,
         _ => f.t.booking_title,
     };

@@ -10,15 +10,16 @@ use sekisho_domain::ids::BookingId;
 use serde::Deserialize;
 
 use super::booking::state_word;
+use super::change_texts::{ChangeTexts, change_texts};
 use super::home::{Card, card};
 use super::seat_texts::{SeatTexts, seat_texts};
-use super::{Frame, page};
+use super::{Frame, page, waiting};
 use crate::app::App;
 use crate::http::api::Reader;
 use crate::http::extract::Query;
 use crate::http::problem::Result;
 use crate::http::session::Me;
-use crate::store::bookings;
+use crate::store::{self, bookings};
 
 /// Past bookings on a page.
 const PAGE: usize = 20;
@@ -33,6 +34,9 @@ struct Page {
     w: &'static SeatTexts,
     /// Only on the first page.
     coming: Vec<Row>,
+    /// Only on the first page.
+    waiting: Vec<waiting::Row>,
+    c: &'static ChangeTexts,
     past: Vec<Row>,
     is_first: bool,
     /// Where the next page begins.
@@ -68,8 +72,11 @@ pub async fn show(
             .map(|it| (it.during.start, it.id)),
         None => None,
     };
-    let mut coming = Vec::new();
+    let (mut coming, mut lines) = (Vec::new(), Vec::new());
     if before.is_none() {
+        for entry in store::waiting::open_of_person(&mut reader.tx, scope, me.id).await? {
+            lines.push(waiting::row(&mut reader, entry, &f, now).await?);
+        }
         for named in bookings::of_person(&mut reader.tx, scope, me.id, now, COMING).await? {
             if named.booking.state.is_live() {
                 let card = card(&mut reader, named, f.lang, now).await?;
@@ -90,8 +97,10 @@ pub async fn show(
     }
     page(&Page {
         w: seat_texts(f.lang),
+        c: change_texts(f.lang),
         f,
         coming,
+        waiting: lines,
         past,
         is_first: before.is_none(),
         older,

@@ -6,6 +6,8 @@ pub mod attention;
 pub mod book;
 pub mod booking;
 pub mod bookings;
+pub mod change;
+mod change_texts;
 pub mod choose;
 pub mod equipment;
 pub mod error;
@@ -43,6 +45,7 @@ pub mod today;
 mod usual;
 pub mod visitor;
 pub mod visitors;
+pub mod waiting;
 pub mod when;
 
 use askama::Template;

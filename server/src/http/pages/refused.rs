@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::response::Response;
 use sekisho_domain::ids::SeatId;
-use sekisho_domain::refusal::{Alternative, Refusal};
+use sekisho_domain::refusal::{Alternative, Code, Refusal};
 
+use super::change_texts::change_texts;
 use super::seat_texts::{SeatTexts, seat_texts};
 use super::when::Wall;
 use super::{Frame, page_with};
@@ -36,6 +37,8 @@ struct Page {
     sentence: &'static str,
     lifts: Option<String>,
     offers: Vec<Offer>,
+    /// Where all are taken: that one can wait, where, and what that is called.
+    wait: Option<(&'static str, String, &'static str)>,
     again: (&'static str, String),
 }
 
@@ -54,6 +57,17 @@ pub(super) async fn refused(
     actor: &Actor,
     it: Refused<'_>,
 ) -> Result<Response> {
+    refused_at(app, f, actor, it, None).await
+}
+
+/// The same, where what is offered goes to another form with the same fields: that of a change.
+pub(super) async fn refused_at(
+    app: &App,
+    f: Frame,
+    actor: &Actor,
+    it: Refused<'_>,
+    action: Option<String>,
+) -> Result<Response> {
     let wall = Wall::new(&it.site.time_zone, f.lang);
     let names: BTreeMap<_, _> = seats::list(&mut app.db.read().await?, actor.scope(), it.site.id)
         .await?
@@ -66,6 +80,10 @@ pub(super) async fn refused(
         .alternatives
         .iter()
         .map(|other| offer(w, &wall, &names, &it, other))
+        .map(|offer| Offer {
+            action: action.clone().unwrap_or(offer.action),
+            ..offer
+        })
         .collect();
     let page = Page {
         sentence: f.lang.refusal(it.refusal.code),
@@ -74,6 +92,14 @@ pub(super) async fn refused(
             .lifts_at
             .map(|at| format!("{} {}", wall.date(at), wall.clock(at))),
         offers,
+        wait: (it.refusal.code == Code::SeatTaken).then(|| {
+            let c = change_texts(f.lang);
+            (
+                c.all_taken,
+                format!("/sites/{}/waiting", it.site.id),
+                c.join,
+            )
+        }),
         again: it.again,
         f,
     };

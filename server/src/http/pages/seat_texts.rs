@@ -79,5 +79,6 @@ words! {
     chosen_taken "この時間は、この席を予約できません。別の席か時間をお選びください。" "This seat is taken at that time. Choose another seat or time.";
     all_day "終日" "all day";
     day_line "この日の予約状況" "This day";
+    wait "席がすべて予約済みのとき: 空き待ちに登録する" "All seats taken? Wait for one";
     gone_seat "選んだ席は見つかりません。" "The seat you chose is not there.";
 }
