@@ -3,9 +3,12 @@
 use sekisho_domain::authority::Role;
 use sekisho_domain::booking::series::{Dates, Pattern};
 use sekisho_domain::booking::{Fold, WaitingState};
-use sekisho_domain::ids::{CommandId, EventId, SeriesId, WaitingId};
+use sekisho_domain::ids::{ApprovalId, CommandId, EventId, GroupId, PersonId, SeriesId, WaitingId};
 use sekisho_domain::wire::uplink::Order;
 use sekisho_server::app::App;
+use sekisho_server::flows::Actor;
+use sekisho_server::flows::book_group::{BookGroup, book_group};
+use sekisho_server::flows::create_person::{CreatePerson, create_person};
 use sekisho_server::flows::create_series::{CreateSeries, create_series};
 use sekisho_server::flows::create_setup_link::create_setup_link;
 use sekisho_server::flows::give_feed::give_feed;
@@ -14,8 +17,9 @@ use sekisho_server::store::Scope;
 use sekisho_server::store::commands::{self, StoredCommand};
 use sekisho_server::store::exports::{self, Ended, Export, ExportState, Progress};
 use sekisho_server::store::feeds::Of;
+use sekisho_server::store::people::Locale;
 use sekisho_server::store::waiting;
-use sekisho_tests::app::{START, TestApp};
+use sekisho_tests::app::{HOUR, START, TestApp};
 use sekisho_tests::busy::{Busy, HOSTILE};
 use sekisho_tests::world::{World, acting, span};
 
@@ -69,6 +73,31 @@ async fn repeating(app: &App, world: &World) -> SeriesId {
     create_series(app, &member, want).await.unwrap().id
 }
 
+/// A second one who runs the site, and a group of both, next Monday.
+async fn group_of(app: &App, busy: &Busy) -> (PersonId, GroupId) {
+    let world = &busy.world;
+    let want = CreatePerson {
+        organisation: world.operator.id,
+        name: world.owner.name.clone(),
+        email: "second@operator.example".to_owned(),
+        locale: Locale::En,
+        role: Role::Manager,
+    };
+    let second = create_person(app, &Actor::system(), want).await.unwrap().id;
+    let want = BookGroup {
+        site: world.site.id,
+        name: world.owner.name.clone(),
+        people: vec![world.owner.id, second],
+        seats: Vec::new(),
+        kind: None,
+        starts_at: START.plus_ms(72 * HOUR),
+        ends_at: START.plus_ms(73 * HOUR),
+    };
+    let owner = acting(&world.owner, Role::Owner);
+    let made = book_group(app, &owner, want).await.unwrap();
+    (second, made.group.id)
+}
+
 /// A site with something of every kind, and a path for every route.
 pub(crate) struct Scene {
     pub(crate) busy: Busy,
@@ -78,6 +107,10 @@ pub(crate) struct Scene {
     pub(crate) series: SeriesId,
     pub(crate) feed: String,
     pub(crate) waiting: WaitingId,
+    /// A colleague of the owner.
+    pub(crate) second: PersonId,
+    /// The two of them.
+    pub(crate) group: GroupId,
 }
 
 impl Scene {
@@ -92,6 +125,7 @@ impl Scene {
             Busy::on(app).await
         };
         let series = repeating(app, &busy.world).await;
+        let (second, group) = group_of(app, &busy).await;
         let mut tx = app.db.write().await.unwrap();
         let export = Export {
             id: app.event_id(),
@@ -160,6 +194,8 @@ impl Scene {
             export: export.id,
             command: command.id,
             series,
+            second,
+            group,
         }
     }
 
@@ -167,6 +203,8 @@ impl Scene {
     pub(crate) fn table(&self) -> Vec<Entry> {
         let (busy, site) = (&self.busy, self.busy.world.site.id);
         let (booking, visit) = (busy.booking, busy.visit);
+        let none = ApprovalId::NIL;
+        let group = |what: &str| format!("/groups/{}{what}", self.group);
         let page = |route, who, path: String| Entry {
             route,
             path,
@@ -285,6 +323,43 @@ impl Scene {
                 "/waiting/{waiting}/decline",
                 Member,
                 format!("/waiting/{}/decline", self.waiting),
+            ),
+            only("/bookings/{booking}/confirm", Member, of("/confirm")),
+            page("/groups", Member, "/groups".to_owned()),
+            page("/groups/{group}", Owner, group("")),
+            only("/groups/{group}/cancel", Owner, group("/cancel")),
+            only("/groups/{group}/undo", Owner, group("/undo")),
+            only("/groups/{group}/join", Owner, group("/join")),
+            only("/groups/{group}/leave", Owner, group("/leave")),
+            form(
+                "/sites/{site}/group",
+                Owner,
+                at(&format!(
+                    "group?name=x&day=2026-11-24&from=10:00&to=11:00&person={0}&person={1}",
+                    busy.world.owner.id, self.second
+                )),
+            ),
+            page("/approvals", Owner, "/approvals".to_owned()),
+            form(
+                "/approvals/link",
+                Nobody,
+                "/approvals/link?token=x".to_owned(),
+            ),
+            only(
+                "/approvals/{approval}/approve",
+                Owner,
+                format!("/approvals/{none}/approve"),
+            ),
+            only(
+                "/approvals/{approval}/decline",
+                Owner,
+                format!("/approvals/{none}/decline"),
+            ),
+            form("/settings/approval", Owner, "/settings/approval".to_owned()),
+            form(
+                "/sites/{site}/settings/approval",
+                Owner,
+                at("settings/approval"),
             ),
             form("/sites/{site}/visits", Owner, at("visits")),
             page("/visits/{visit}", Owner, format!("/visits/{visit}")),

@@ -170,6 +170,18 @@ actions! {
     ReadBooking "booking.read" own ALL same RUNS operated RUNS accessible NOBODY;
     /// Make or cancel a booking. Whether the company reaches the site is a rule of booking, not of authority.
     WriteBooking "booking.write" own WORKS same RUNS operated RUNS accessible NOBODY;
+    /// See who is in a group and where they sit.
+    ReadGroup "group.read" own ALL same RUNS operated RUNS accessible NOBODY;
+    /// Book for a group, change or cancel it; own: as its organiser.
+    WriteGroup "group.write" own WORKS same RUNS operated RUNS accessible NOBODY;
+    /// See what waits for an approval and how it was answered.
+    ReadApproval "approval.read" own NOBODY same RUNS operated RUNS accessible NOBODY;
+    /// Approve or decline a booking; the flow sees to it that nobody does so for themselves.
+    AnswerApproval "approval.answer" own NOBODY same RUNS operated RUNS accessible NOBODY;
+    /// See which bookings need an approval.
+    ReadApprovalRule "approval_rule.read" own NOBODY same READS operated READS accessible NOBODY;
+    /// Say which bookings need an approval.
+    WriteApprovalRule "approval_rule.write" own NOBODY same RUNS operated RUNS accessible NOBODY;
     /// See a visit: the visitor's name, the purpose, the state.
     ReadVisit "visit.read" own ALL same RUNS operated RUNS accessible NOBODY;
     /// Invite a visitor or cancel the visit, and hold the visitor's pass; own: as the host.

@@ -8,6 +8,7 @@ mod amend;
 mod attendance;
 mod change;
 mod confirm;
+mod group;
 mod hours;
 pub mod series;
 mod usual;
@@ -20,8 +21,11 @@ pub use amend::{Cancelled, UNDO_MS, extend, release, still_on, undo_cancel};
 pub use attendance::{ATTENDANCE_MAX_S, AttendancePolicy, Attended, Mark, Passage, carry, pass};
 pub use change::{Before, change, has_begun, pass_still_true, undo_change};
 pub use confirm::{
-    ANSWER_MINUTES, ANSWER_MINUTES_MAX, Approvals, Begin, HOLD_MINUTES, HOLD_MINUTES_MAX, Rule,
-    Terms, approve, confirm, decline, hold_ms, require_confirmed,
+    ANSWER_MINUTES, ANSWER_MINUTES_MAX, ApprovalKind, Approvals, Begin, HOLD_MINUTES,
+    HOLD_MINUTES_MAX, Rule, Terms, approve, confirm, decline, hold_ms, require_confirmed,
+};
+pub use group::{
+    GROUP_MAX, GROUP_MIN, Place, check_group, choose_seats, most_in_one_zone, nearest_seat,
 };
 pub use hours::{OpeningHours, check_opening_hours, check_time_zone};
 pub use usual::{Past, USUAL_DAYS, Usual, usual};

@@ -142,6 +142,8 @@ ids! {
     ApprovalId = "apv";
     /// Bookings of one company that stand or fall together.
     GroupId = "grp";
+    /// What a site or a company says about approvals.
+    ApprovalRuleId = "apr";
     /// A visitor's stay, from the invitation on.
     VisitId = "vst";
     /// What the person carries.

@@ -116,6 +116,12 @@ codes! {
     WaitingOver "waiting_over" 409 "この空き待ちはすでに終わっています。" "This entry in the waiting list is over.";
     NoOffer "no_offer" 409 "この空き待ちに、ご案内中の席はありません。" "No seat is being offered to this entry.";
     OfferEnded "offer_ended" 409 "ご案内の期限が過ぎたため、席は次の方へご案内しました。" "The offer has ended and the seat was passed on to the next in line.";
+    NoApprover "no_approver" 409 "この予約を承認できる人が、申し込んだ本人のほかにいません。" "This booking needs an approval, and nobody but who asks could give it.";
+    GroupSize "group_size" 422 "団体予約は2名から50名までです。" "A group has 2 to 50 people.";
+    GroupTwice "group_twice" 422 "同じ利用者または同じ席が二度選ばれています。" "A person or a seat is named twice.";
+    GroupCompany "group_company" 422 "団体予約の利用者は、同じ企業に所属している必要があります。" "Everybody in a group has to belong to one company.";
+    GroupEnded "group_ended" 409 "この団体予約には、取り消せる予約がありません。" "Nothing of this group is left to cancel.";
+    NotEnoughSeats "not_enough_seats" 409 "その時間に、人数分の席が空いていません。" "There are not enough free seats at that time.";
     NoHolderKey "no_holder_key" 409 "スマートフォンの鍵が登録されていません。" "No phone is registered for this person.";
     StaticNotAccepted "static_not_accepted" 409 "この施設では印刷した入館証を使えません。" "No door of this site accepts a printed pass.";
     HolderProofInvalid "holder_proof_invalid" 422 "鍵の登録を確認できませんでした。やり直してください。" "The proof of the phone's key is not valid; start again.";

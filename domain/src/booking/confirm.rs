@@ -100,6 +100,33 @@ fn within(during: &Interval, (from, until): (u16, u16), zone: &Zone) -> bool {
     start.date() == last && i64::from(from) <= minute(start) && end <= i64::from(until)
 }
 
+/// Whose approval it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ApprovalKind {
+    /// Of who runs the site.
+    Site,
+    /// Of who runs the company.
+    Company,
+}
+
+impl ApprovalKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Site, Self::Company];
+
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Site => "site",
+            Self::Company => "company",
+        }
+    }
+
+    /// The kind of a stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 /// Who still has to approve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Approvals {
@@ -113,6 +140,14 @@ impl Approvals {
     /// Whether nobody has to.
     pub fn is_none(self) -> bool {
         !self.site && !self.company
+    }
+
+    /// Whether somebody of this kind has to.
+    pub fn of(self, kind: ApprovalKind) -> bool {
+        match kind {
+            ApprovalKind::Site => self.site,
+            ApprovalKind::Company => self.company,
+        }
     }
 }
 

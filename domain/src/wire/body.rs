@@ -1,5 +1,8 @@
 //! Bodies of events, by code. Every field is identity-free.
 
+mod booking;
+
+pub use booking::{ApprovalRuleBody, GroupBody};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 

@@ -1,11 +1,13 @@
 //! How an actor is related to a thing, and whether that is enough.
 
 use sekisho_domain::authority::{Action, Relation, allowed_by_any};
+use sekisho_domain::booking::ApprovalKind;
 use sekisho_domain::ids::OrganisationId;
 use sekisho_domain::refusal::{Code, Refusal};
 
 use super::{Actor, Who};
 use crate::store::bookings::Booking;
+use crate::store::groups::Group;
 use crate::store::people::Person;
 use crate::store::sites::Site;
 use crate::store::visits::Visit;
@@ -99,6 +101,34 @@ pub fn to_booking(actor: &Actor, booking: &Booking) -> Vec<Relation> {
         relations.push(Relation::OperatedSite);
     }
     relations
+}
+
+/// To a group: one's own is the one that one made.
+pub fn to_group(actor: &Actor, group: &Group) -> Vec<Relation> {
+    let mut relations = Vec::new();
+    if group.organiser == actor.text() {
+        relations.push(Relation::Own);
+    }
+    if actor.organisation == Some(group.company) {
+        relations.push(Relation::SameOrganisation);
+    }
+    if actor.organisation == Some(group.operator) {
+        relations.push(Relation::OperatedSite);
+    }
+    relations
+}
+
+/// To an approval: only the organisation whose approval it is has anything to do with it.
+pub fn to_approval(actor: &Actor, booking: &Booking, kind: ApprovalKind) -> Vec<Relation> {
+    let (organisation, relation) = match kind {
+        ApprovalKind::Site => (booking.operator, Relation::OperatedSite),
+        ApprovalKind::Company => (booking.company, Relation::SameOrganisation),
+    };
+    if actor.organisation == Some(organisation) {
+        vec![relation]
+    } else {
+        Vec::new()
+    }
 }
 
 /// To a visit: one's own is the one that one receives.

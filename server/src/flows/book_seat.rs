@@ -4,12 +4,13 @@ use sekisho_domain::authority::{Action, Relation};
 use sekisho_domain::booking::{
     self, Access, AllocationState, Facts, LENGTH_MAX_MS, Plan, Request, Terms, facts_window,
 };
-use sekisho_domain::ids::{AllocationId, BookingId, PersonId, SeatId};
+use sekisho_domain::ids::{AllocationId, BookingId, OrganisationId, PersonId, SeatId};
 use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::time::{Interval, Timestamp};
 use sekisho_domain::wire::code::EventCode;
 
-use super::cancel_booking::say;
+use super::ask_approval::{AWAITED, ask_approval};
+use super::cancel_booking::{note, push, say};
 use super::change::{Change, change};
 use super::release_run_out::lock_seats;
 use super::{Actor, FlowError, Who, authority};
@@ -18,7 +19,9 @@ use crate::store::bookings::{self, Booking};
 use crate::store::people::Person;
 use crate::store::seats::Seat;
 use crate::store::sites::{Site, SiteState};
-use crate::store::{Scope, Tx, columns, db, held, people, seats, series, site_access, sites};
+use crate::store::{
+    Scope, Tx, approval_rules, columns, db, held, people, seats, series, site_access, sites,
+};
 
 /// What is asked for: one seat, `[starts_at, ends_at)`.
 #[derive(Clone, Copy, Debug)]
@@ -151,6 +154,26 @@ pub(super) async fn facts(
     seat: &Seat,
     person: PersonId,
 ) -> Result<Facts, FlowError> {
+    let mut facts = facts_alone(tx, request, site, seat, person).await?;
+    if let Some(during) = Interval::new(request.start, request.end) {
+        let free = seats::free(tx, Scope::System, site.id, during).await?;
+        facts.free_seats = free
+            .iter()
+            .filter(|other| other.zone == seat.zone)
+            .map(|other| other.id)
+            .collect();
+    }
+    Ok(facts)
+}
+
+/// The same without other seats that are free: for who books many at once and looks for them once.
+pub(super) async fn facts_alone(
+    tx: &mut Tx,
+    request: &Request,
+    site: &Site,
+    seat: &Seat,
+    person: PersonId,
+) -> Result<Facts, FlowError> {
     let window = facts_window(request);
     let person = people::get(tx, Scope::System, person)
         .await?
@@ -166,10 +189,6 @@ pub(super) async fn facts(
     };
     let length_max_s = series::length_max(tx, Scope::System, site.id).await?;
     let length_max_ms = length_max_s.map_or(LENGTH_MAX_MS, |length| length.saturating_mul(1000));
-    let free = match Interval::new(request.start, request.end) {
-        Some(during) => seats::free(tx, Scope::System, site.id, during).await?,
-        None => Vec::new(),
-    };
     Ok(Facts {
         time_zone: site.time_zone.clone(),
         site_open: site.state == SiteState::Open,
@@ -180,12 +199,24 @@ pub(super) async fn facts(
         access,
         seat_taken: bookings::seat_taken(tx, seat.id, window).await?,
         person_taken: bookings::person_taken(tx, person.id, window).await?,
-        free_seats: free
-            .iter()
-            .filter(|other| other.zone == seat.zone)
-            .map(|other| other.id)
-            .collect(),
-        terms: Terms::default(),
+        free_seats: Vec::new(),
+        terms: terms(tx, site, seat, person.organisation).await?,
+    })
+}
+
+/// What a booking of this seat has to wait for, by what the site and the company say.
+async fn terms(
+    tx: &mut Tx,
+    site: &Site,
+    seat: &Seat,
+    company: OrganisationId,
+) -> Result<Terms, FlowError> {
+    let (of_site, of_company) = approval_rules::both(tx, site.id, company).await?;
+    Ok(Terms {
+        hold_ms: None,
+        kind: seat.kind.name().to_owned(),
+        site: of_site,
+        company: of_company,
     })
 }
 
@@ -234,7 +265,13 @@ pub(super) async fn write_for(
         AllocationState::Held => EventCode::BookingHeld,
         _ => EventCode::BookingMade,
     };
-    say(app, actor, &booking, code, in_bulk, change).await?;
+    if plan.approvals.is_none() {
+        say(app, actor, &booking, code, in_bulk, change).await?;
+    } else {
+        note(app, actor, &booking, code, change).await?;
+        push(&booking, AWAITED, in_bulk, change).await?;
+        ask_approval(actor, &booking, plan.approvals, in_bulk, change).await?;
+    }
     Ok(booking)
 }
 

@@ -117,6 +117,32 @@ pub(super) async fn say(
     in_bulk: bool,
     change: &mut Change<'_>,
 ) -> Result<(), FlowError> {
+    note(app, actor, booking, code, change).await?;
+    push(booking, code.name(), in_bulk, change).await
+}
+
+/// Leaves a line for a side effect of this kind about a booking.
+pub(super) async fn push(
+    booking: &Booking,
+    kind: &str,
+    in_bulk: bool,
+    change: &mut Change<'_>,
+) -> Result<(), FlowError> {
+    let app = change.app;
+    let id = OutboxId::new(app.now().0, app.random());
+    let payload = about(booking, in_bulk);
+    outbox::push(&mut change.tx, id, kind, &payload, app.now()).await?;
+    Ok(())
+}
+
+/// Records what became of a booking.
+pub(super) async fn note(
+    app: &App,
+    actor: &Actor,
+    booking: &Booking,
+    code: EventCode,
+    change: &mut Change<'_>,
+) -> Result<(), FlowError> {
     let subject = subjects::ensure(
         &mut change.tx,
         SubjectId::new(app.now().0, app.random()),
@@ -133,15 +159,6 @@ pub(super) async fn say(
             during: booking.during,
         });
     record(&mut change.tx, app, draft).await?;
-    let payload = about(booking, in_bulk);
-    outbox::push(
-        &mut change.tx,
-        OutboxId::new(app.now().0, app.random()),
-        code.name(),
-        &payload,
-        app.now(),
-    )
-    .await?;
     Ok(())
 }
 

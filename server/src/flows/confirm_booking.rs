@@ -1,18 +1,19 @@
 //! Confirms a booking that was held: from then on it counts, or waits for who has to approve it.
 
-use sekisho_domain::booking::{self, AllocationState, Request};
+use sekisho_domain::booking::{self, AllocationState, Request, WaitingState};
 use sekisho_domain::ids::BookingId;
-use sekisho_domain::refusal::Code;
+use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::wire::code::EventCode;
 
+use super::ask_approval::{AWAITED, ask_approval};
 use super::book_seat::facts;
-use super::cancel_booking::tell;
+use super::cancel_booking::{push, tell};
 use super::change::{Change, change};
 use super::locked_booking::locked_booking;
 use super::{Actor, FlowError};
 use crate::app::App;
 use crate::store::bookings::Booking;
-use crate::store::{Scope, held, seats, sites};
+use crate::store::{Scope, approvals, held, seats, sites, waiting};
 
 /// Confirms a held booking. Refused with `not_found`, `not_allowed`, `version_mismatch` where it is not the version that the actor
 /// saw, or the codes of [`sekisho_domain::booking::confirm`].
@@ -36,19 +37,31 @@ async fn attempt(
 ) -> Result<Booking, FlowError> {
     let app = change.app;
     let mut booking = locked_booking(actor, id, seen, change).await?;
+    let scope = Scope::Organisation(booking.operator);
+    let asked = approvals::of_booking(&mut change.tx, scope, booking.id).await?;
+    let unanswered = asked.iter().any(|it| it.answer.is_none());
+    // What the waiting list offers is taken or declined there.
+    if waiting::of_booking(&mut change.tx, scope, booking.id)
+        .await?
+        .is_some_and(|entry| entry.state == WaitingState::Offered)
+    {
+        return Err(Refusal::new(Code::NotAllowed)
+            .with("action", "booking.confirm")
+            .into());
+    }
     let facts = own_facts(&booking, change).await?;
-    let begin = booking::confirm(
-        &booking.allocation(),
-        booking.hold_until,
-        false,
-        &facts,
-        app.now(),
-    )?;
+    let it = booking.allocation();
+    let begin = booking::confirm(&it, booking.hold_until, unanswered, &facts, app.now())?;
 
     booking.version += 1;
-    if begin.state == AllocationState::Confirmed {
+    let Some(until) = begin.hold_until else {
         make_count(actor, &mut booking, change).await?;
-    }
+        return Ok(booking);
+    };
+    held::keep_until(&mut change.tx, scope, booking.allocation, until).await?;
+    booking.hold_until = Some(until);
+    push(&booking, AWAITED, false, change).await?;
+    ask_approval(actor, &booking, begin.approvals, false, change).await?;
     Ok(booking)
 }
 

@@ -15,15 +15,16 @@ use sekisho_domain::booking::AllocationState;
 use sekisho_domain::ids::{BookingId, OutboxId};
 use sekisho_domain::time::{Interval, Timestamp};
 
-use super::{FlowError, series_mail};
+use super::ask_approval::{AWAITED, REQUESTED};
+use super::{FlowError, approval_mail, series_mail};
 use crate::app::App;
 use crate::store::bookings::Booking;
 use crate::store::outbox::{self, Waiting};
 use crate::store::people::Locale;
-
-use crate::store::{Scope, Tx, bookings, people, seats, sites, waiting};
+use crate::store::{Scope, Tx, approvals, bookings, people, seats, sites, waiting};
 
 const CANCELLED: &str = "booking.cancelled";
+const DECLINED: &str = "approval.declined";
 const OFFERED: &str = "waiting.offered";
 
 /// Waiting rows looked at: far above what is ever stuck, so that the stuck ones do not hide those behind them.
@@ -47,7 +48,8 @@ pub async fn deliver_outbox(
 ) -> Result<usize, FlowError> {
     let mut rows = outbox::waiting(&mut app.db.read().await?, LOOK_MAX).await?;
     rows.retain(|row| {
-        let known = words(&row.kind, Locale::En).is_some()
+        let known = row.kind == REQUESTED
+            || words(&row.kind, Locale::En).is_some()
             || series_mail::words(&row.kind, Locale::En).is_some();
         if !known && unknown.insert(row.id) {
             tracing::warn!(outbox.id = %row.id, row.kind, "nothing here knows what to do with this; it waits");
@@ -92,9 +94,13 @@ fn complain(row: &Waiting, error: &anyhow::Error) {
     }
 }
 
+/// A mail to one person.
 pub(super) struct Mail {
+    /// Their address.
     pub(super) to: String,
+    /// Subject.
     pub(super) subject: String,
+    /// Text.
     pub(super) text: String,
 }
 
@@ -108,7 +114,11 @@ struct About {
 
 /// Whether a mail went out: there may be nothing left to say.
 async fn deliver(app: &App, row: &Waiting) -> anyhow::Result<bool> {
-    let Some(mail) = compose(app, row).await? else {
+    let mail = match row.kind.as_str() {
+        REQUESTED => approval_mail::compose(app, row).await?,
+        _ => compose(app, row).await?,
+    };
+    let Some(mail) = mail else {
         return Ok(false);
     };
     let mailer = Arc::clone(&app.mailer);
@@ -142,6 +152,10 @@ async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
         Some(until) => until,
         None => None,
     };
+    let why = match row.kind.as_str() {
+        DECLINED => reason(&mut tx, booking.id).await?,
+        _ => None,
+    };
     let person = people::get(&mut tx, Scope::System, booking.person).await?;
     let site = sites::get(&mut tx, Scope::System, booking.site).await?;
     let seat = seats::get(&mut tx, Scope::System, booking.seat).await?;
@@ -159,6 +173,11 @@ async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
         (None, _) => String::new(),
         (Some(until), Locale::Ja) => format!("回答の期限: {until}\n"),
         (Some(until), Locale::En) => format!("Answer by: {until}\n"),
+    };
+    let first = match (why, person.locale) {
+        (None, _) => first.to_owned(),
+        (Some(why), Locale::Ja) => format!("{first}\n理由: {why}"),
+        (Some(why), Locale::En) => format!("{first}\nReason: {why}"),
     };
     let text = match person.locale {
         Locale::Ja => format!(
@@ -191,6 +210,16 @@ fn instant(at: Timestamp, zone: &TimeZone, locale: Locale) -> anyhow::Result<Str
     Ok(format!("{} {}", date(&at, locale), clock(&at)))
 }
 
+/// Why a booking was declined.
+async fn reason(tx: &mut Tx, booking: BookingId) -> anyhow::Result<Option<String>> {
+    let asked = approvals::of_booking(tx, Scope::System, booking).await?;
+    let no = asked
+        .into_iter()
+        .filter_map(|it| it.answer)
+        .find(|answer| !answer.approved);
+    Ok(no.and_then(|no| no.reason))
+}
+
 /// Subject and first line of the mail about one kind of change.
 fn words(kind: &str, locale: Locale) -> Option<(&'static str, &'static str)> {
     let (ja, en) = match kind {
@@ -206,6 +235,26 @@ fn words(kind: &str, locale: Locale) -> Option<(&'static str, &'static str)> {
             (
                 "Your seat is held",
                 "This seat is held for you. The booking ends unless it is confirmed in time.",
+            ),
+        ),
+        AWAITED => (
+            (
+                "予約の承認を待っています",
+                "次の予約は承認を待っています。承認されると確定し、お知らせします。",
+            ),
+            (
+                "Your booking waits for an approval",
+                "This booking waits for an approval. It is confirmed once it is approved.",
+            ),
+        ),
+        DECLINED => (
+            (
+                "予約が承認されませんでした",
+                "次の予約は承認されませんでした。",
+            ),
+            (
+                "Your booking was not approved",
+                "This booking was not approved.",
             ),
         ),
         "booking.confirmed" => (

@@ -45,6 +45,8 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(series())
         .merge(settings())
         .merge(lines())
+        .merge(approvals())
+        .merge(groups())
         .layer(RequestBodyLimitLayer::new(FORM_MAX))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), session::authenticate));
@@ -165,6 +167,48 @@ fn pages() -> Router<Arc<App>> {
         .fallback(pages::nothing)
 }
 
+/// Bookings that were made together.
+fn groups() -> Router<Arc<App>> {
+    Router::new()
+        .route("/groups", get(pages::groups::list))
+        .route("/groups/{group}", get(pages::groups::show))
+        .route("/groups/{group}/cancel", post(pages::groups::cancel))
+        .route("/groups/{group}/undo", post(pages::groups::undo))
+        .route("/groups/{group}/join", post(pages::groups::join))
+        .route("/groups/{group}/leave", post(pages::groups::leave))
+        .route(
+            "/sites/{site}/group",
+            get(pages::group_form::show).post(pages::group_form::book),
+        )
+}
+
+/// Bookings that wait for somebody's word.
+fn approvals() -> Router<Arc<App>> {
+    Router::new()
+        .route("/bookings/{booking}/confirm", post(pages::held::confirm))
+        .route("/approvals", get(pages::approvals::show))
+        .route(
+            "/approvals/link",
+            get(pages::approvals::link).post(pages::approvals::consume),
+        )
+        .route(
+            "/approvals/{approval}/approve",
+            post(pages::approvals::approve),
+        )
+        .route(
+            "/approvals/{approval}/decline",
+            post(pages::approvals::decline),
+        )
+        .route(
+            "/settings/approval",
+            get(pages::approval_rules::own).post(pages::approval_rules::save_own),
+        )
+        .route(
+            "/sites/{site}/settings/approval",
+            get(pages::approval_rules::show).post(pages::approval_rules::save),
+        )
+}
+
 fn visits() -> Router<Arc<App>> {
     Router::new()
         .route(
@@ -258,6 +302,25 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::waiting::leave))
         .routes(routes!(api::waiting::accept))
         .routes(routes!(api::waiting::decline))
+        .routes(routes!(api::groups::list, api::groups::create))
+        .routes(routes!(api::groups::preview))
+        .routes(routes!(api::groups::get))
+        .routes(routes!(api::groups::cancel))
+        .routes(routes!(api::groups::undo))
+        .routes(routes!(api::groups::join))
+        .routes(routes!(api::groups::leave))
+        .routes(routes!(api::approvals::list))
+        .routes(routes!(api::approvals::of_booking))
+        .routes(routes!(api::approvals::approve))
+        .routes(routes!(api::approvals::decline))
+        .routes(routes!(
+            api::approvals::rule_of_site,
+            api::approvals::set_rule_of_site
+        ))
+        .routes(routes!(
+            api::approvals::rule_of_company,
+            api::approvals::set_rule_of_company
+        ))
         .routes(routes!(api::passes::list, api::passes::create))
         .routes(routes!(api::passes::get))
         .routes(routes!(api::passes::status))

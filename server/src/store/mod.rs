@@ -7,6 +7,8 @@
 
 pub mod alarms;
 pub mod allocations;
+pub mod approval_rules;
+pub mod approvals;
 pub mod at_site;
 pub mod attendance_policies;
 pub mod bookings;
@@ -23,6 +25,7 @@ pub mod exports;
 pub mod feeds;
 pub mod gaps;
 pub mod gateways;
+pub mod groups;
 pub mod held;
 pub mod holder_keys;
 pub mod holds;

@@ -18,10 +18,11 @@ use sekisho_domain::time::Timestamp;
 use sekisho_domain::visit::Escort;
 use sekisho_domain::wire::alert::{Alarm, Alert};
 use sekisho_domain::wire::body::{
-    BookingBody, CommandBody, CommandOrdered, DecisionBody, DeviceEnrolled, DeviceRevoked,
-    Exported, ForkBody, GatewayEnrolled, GatewayRevoked, GatewayStarted, JournalSpace, LockoutBody,
-    LogCut, LogOpened, ModeChanged, PassBody, PolicyActivated, RefusedBody, RegistryBody,
-    RevokedApplied, SnapshotBody, Tailgate, TierChanged, VisitBody, VisitorPolicyBody,
+    ApprovalRuleBody, BookingBody, CommandBody, CommandOrdered, DecisionBody, DeviceEnrolled,
+    DeviceRevoked, Exported, ForkBody, GatewayEnrolled, GatewayRevoked, GatewayStarted, GroupBody,
+    JournalSpace, LockoutBody, LogCut, LogOpened, ModeChanged, PassBody, PolicyActivated,
+    RefusedBody, RegistryBody, RevokedApplied, SnapshotBody, Tailgate, TierChanged, VisitBody,
+    VisitorPolicyBody,
 };
 use sekisho_domain::wire::bus::{
     Answer, DeviceBeat, Direction, GatewayBeat, Input, MESSAGE_MAX, Read, Unlock,
@@ -142,6 +143,8 @@ pub(crate) fn body(bytes: &[u8]) {
     message::<ModeChanged>(bytes, max);
     message::<CommandOrdered>(bytes, max);
     message::<BookingBody>(bytes, max);
+    message::<ApprovalRuleBody>(bytes, max);
+    message::<GroupBody>(bytes, max);
     message::<PassBody>(bytes, max);
     message::<RegistryBody>(bytes, max);
     message::<RefusedBody>(bytes, max);

@@ -7,13 +7,13 @@ use super::messages::{
 };
 use super::{Golden, map};
 use crate::access::{Check, Facts, Form, GrantFacts, Issuer, Mode, PassFacts, Request};
-use crate::ids::{CommandId, DeviceId, DoorId, SeatId, ZoneId};
+use crate::ids::{CommandId, DeviceId, DoorId, OrganisationId, SeatId, ZoneId};
 use crate::test_keys::ed25519;
 use crate::time::{ClockState, Reading};
 use crate::wire::body::{
-    BookingBody, CommandBody, CommandOrdered, DecisionBody, DeviceEnrolled, DeviceKind,
-    DeviceRevoked, Exported, ForkBody, GatewayEnrolled, GatewayRevoked, GatewayStarted,
-    LockoutBody, LogCut, LogOpened, ModeChanged, PassBody, PolicyActivated, PreviousLog,
+    ApprovalRuleBody, BookingBody, CommandBody, CommandOrdered, DecisionBody, DeviceEnrolled,
+    DeviceKind, DeviceRevoked, Exported, ForkBody, GatewayEnrolled, GatewayRevoked, GatewayStarted,
+    GroupBody, LockoutBody, LogCut, LogOpened, ModeChanged, PassBody, PolicyActivated, PreviousLog,
     RefusedBody, RegistryBody, RevokedApplied, SnapshotBody, StreamEnded, StreamHead, TierChanged,
     VisitBody, VisitorPolicyBody,
 };
@@ -24,10 +24,17 @@ use crate::wire::snapshot::{Class, PassState, Policy};
 use crate::wire::uplink::Outcome;
 
 pub(super) fn all() -> Vec<Golden> {
-    [events(), decisions(), logs(), gateways(), server()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        events(),
+        decisions(),
+        logs(),
+        gateways(),
+        server(),
+        bookings(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 pub(super) fn reading() -> Reading {
@@ -318,6 +325,32 @@ fn gateways() -> Vec<Golden> {
                 command: CommandId([0xc0; 16]),
                 from: Mode::Normal,
                 to: Mode::Lockdown,
+            },
+        ),
+    ]
+}
+
+fn bookings() -> Vec<Golden> {
+    vec![
+        map(
+            "body_approval_rule",
+            "approval-rule-body",
+            ApprovalRuleBody {
+                all: true,
+                kinds: vec!["room".to_owned()],
+                from_min: Some(540),
+                until_min: Some(1080),
+                answer_minutes: 1440,
+                hold_minutes: Some(10),
+                company: Some(OrganisationId([0x0a; 16])),
+            },
+        ),
+        map(
+            "body_group",
+            "group-body",
+            GroupBody {
+                people: 12,
+                during: during(),
             },
         ),
     ]

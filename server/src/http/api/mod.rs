@@ -5,12 +5,14 @@
     reason = "the macros that write the OpenAPI document spell out paths"
 )]
 
+pub mod approvals;
 pub mod bookings;
 pub mod document;
 pub mod events;
 pub mod evidence;
 pub mod feeds;
 pub mod gateways;
+pub mod groups;
 pub mod health;
 pub mod orders;
 pub mod organisations;

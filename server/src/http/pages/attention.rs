@@ -7,6 +7,7 @@ use sekisho_domain::time::{Interval, Timestamp};
 use sekisho_domain::visit::Standing;
 use sekisho_domain::wire::code::EventCode;
 
+use super::approval_texts::approval_texts;
 use super::texts;
 use super::texts_site::{SiteTexts, site_texts};
 use super::texts_trouble::{alarm, trouble};
@@ -16,7 +17,7 @@ use crate::http::problem::Result;
 use crate::store::gateways::{Gateway, GatewayState};
 use crate::store::holds::{Hold, Kind};
 use crate::store::log::Log;
-use crate::store::{Scope, Tx, alarms, events, gaps, visits};
+use crate::store::{Scope, Tx, alarms, approvals, events, gaps, visits};
 
 /// Alarms that are looked at.
 const ALARMS: i64 = 100;
@@ -81,6 +82,8 @@ pub enum Trouble {
     Stopped,
     /// A visitor is inside though the visit is over.
     Overdue,
+    /// Bookings wait for an approval of the site.
+    Approvals,
 }
 
 /// Alarms that are on, of which the status line counts some.
@@ -109,6 +112,7 @@ pub(super) async fn attention(tx: &mut Tx, scope: Scope, it: &Known<'_>) -> Resu
     it.gaps(tx, scope, &mut list).await?;
     let incomplete = list.len() > before;
     it.visitors(tx, scope, &mut list).await?;
+    it.approvals(tx, scope, &mut list).await?;
     list.sort_by(|a, b| (a.rank, a.since_ms, &a.key).cmp(&(b.rank, b.since_ms, &b.key)));
     Ok(Found {
         list,
@@ -241,6 +245,18 @@ impl Known<'_> {
                 let place = format!("{what} {}", sum.undeclared());
                 list.push(self.trouble(Trouble::Gap, place, since));
             }
+        }
+        Ok(())
+    }
+
+    async fn approvals(&self, tx: &mut Tx, scope: Scope, list: &mut Vec<Attention>) -> Result<()> {
+        let w = approval_texts(self.lang);
+        if let Some((count, since)) = approvals::count_at(tx, scope, self.site, self.now).await? {
+            let place = format!("{}{count}{}", w.count_before, w.count_after);
+            list.push(Attention {
+                key: "approvals".to_owned(),
+                ..self.trouble(Trouble::Approvals, place, since)
+            });
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use sekisho_domain::time::Timestamp;
 use serde::Deserialize;
 
 use super::change_texts::{ChangeTexts, change_texts};
+use super::held::{Waits, waits};
 use super::home::{Card, card};
 use super::map::Map;
 use super::refused::{Refused, refused};
@@ -58,6 +59,7 @@ struct Page {
     series: (&'static str, String),
     restored: bool,
     stay: Option<Stay>,
+    waits: Option<Waits>,
     map: Option<Map>,
     troubles: Vec<String>,
 }
@@ -104,15 +106,16 @@ pub async fn show(
     let done = asked.done.as_deref();
     let (state, title) = words(&f, w, booking.state, done);
     let card = card(&mut reader, named, f.lang, now).await?;
+    let offer = waiting::of_booking(&mut reader.tx, scope, id)
+        .await?
+        .filter(|entry| entry.state == WaitingState::Offered)
+        .map(|entry| entry.id);
     page(&Page {
         undo: undo_until(&mut reader, &booking, &wall, now).await?,
         series: series_link(&mut reader, id, f.lang).await?,
         undo_change: undo_change_until(&mut reader, &booking, &wall, now).await?,
         c: change_texts(f.lang),
-        offer: waiting::of_booking(&mut reader.tx, scope, id)
-            .await?
-            .filter(|entry| entry.state == WaitingState::Offered)
-            .map(|entry| entry.id),
+        offer,
         again: format!(
             "/sites/{}/book?day={day}&from={}&to={}&seat={}#chosen",
             booking.site,
@@ -122,6 +125,10 @@ pub async fn show(
         ),
         restored: matches!(done, Some("undone" | "changed" | "changed_back"))
             && booking.state.is_live(),
+        waits: match offer {
+            Some(_) => None,
+            None => waits(&mut reader, &booking, &wall, f.lang, now).await?,
+        },
         stay: stay(&mut reader, &booking, &wall, (w, f.lang), now).await?,
         map: if card.is_over {
             None

@@ -2,6 +2,9 @@
 //! one strong action.
 
 pub mod alarm;
+pub mod approval_rules;
+mod approval_texts;
+pub mod approvals;
 pub mod attention;
 pub mod book;
 pub mod booking;
@@ -15,6 +18,10 @@ pub mod evidence;
 pub mod export;
 mod feed_texts;
 pub mod feeds;
+pub mod group_form;
+mod group_texts;
+pub mod groups;
+pub mod held;
 pub mod home;
 pub mod language;
 mod map;

@@ -6,13 +6,14 @@ use axum::response::Response;
 use sekisho_domain::authority::Action;
 use sekisho_domain::ids::SiteId;
 
+use super::approval_texts::approval_texts;
 use super::{Frame, page};
 use crate::http::api::Reader;
 use crate::http::extract::Path;
 use crate::http::lang::Lang;
 use crate::http::problem::Result;
 use crate::store::sites::Site;
-use crate::store::{doors, gateways};
+use crate::store::{approval_rules, doors, gateways};
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -34,8 +35,22 @@ struct Topic {
 /// `GET /sites/{site}/settings`
 pub async fn show(f: Frame, mut reader: Reader, Path(id): Path<SiteId>) -> Result<Response> {
     let site = reader.site(id, Action::WriteSite).await?;
-    let topics = vec![equipment(&mut reader, &site, &f).await?];
+    let topics = vec![
+        equipment(&mut reader, &site, &f).await?,
+        approval(&mut reader, &site, &f).await?,
+    ];
     page(&Page { f, site, topics })
+}
+
+async fn approval(reader: &mut Reader, site: &Site, f: &Frame) -> Result<Topic> {
+    let (scope, w) = (reader.scope(), approval_texts(f.lang));
+    let rule = approval_rules::of_site(&mut reader.tx, scope, site.id).await?;
+    let asks = rule.is_some_and(|rule| !rule.is_none());
+    Ok(Topic {
+        title: w.rules,
+        path: "settings/approval",
+        state: if asks { w.rule_some } else { w.rule_none }.to_owned(),
+    })
 }
 
 async fn equipment(reader: &mut Reader, site: &Site, f: &Frame) -> Result<Topic> {

@@ -30,6 +30,9 @@ texts! {
     nav_today "今日の施設" "Today at the site";
     nav_people "利用者" "People";
     nav_settings "施設の設定" "Site settings";
+    to_approve "要承認" "To approve";
+    groups "団体予約" "Group bookings";
+    group_here "団体予約" "Book for a group";
     nav_evidence "証跡" "Evidence";
     choose_site "施設を選ぶ" "Choose a site";
     no_site "運営している施設はまだありません。" "You run no site yet.";

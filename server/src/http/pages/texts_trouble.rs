@@ -240,6 +240,18 @@ pub fn trouble(kind: Trouble, lang: Lang) -> (&'static str, &'static str, &'stat
                 "Call the host; when they have left, say so on the visitor's page.",
             ),
         ),
+        Trouble::Approvals => (
+            (
+                "承認を待っている予約があります",
+                "施設の承認が必要な予約です。期限までに回答がないと、席は解放されます。",
+                "この画面の上の「要承認」から、承認または却下してください。",
+            ),
+            (
+                "Bookings wait for an approval",
+                "They need an approval of the site. Without an answer in time their seats are given up.",
+                "Approve or decline them under “To approve” at the top of this page.",
+            ),
+        ),
     };
     match lang {
         Lang::Ja => ja,
