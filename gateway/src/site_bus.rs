@@ -204,16 +204,19 @@ impl SiteBus {
         let decide = |site: &mut Site| {
             let mut outcome = site.read(device, &message.payload);
             let commit = match &mut outcome {
-                // The way out is released first.
-                ReadOutcome::Decided(plan) if !plan.egress => {
-                    Some(std::mem::take(&mut plan.commit))
-                }
+                ReadOutcome::Decided(plan) => Some(std::mem::take(&mut plan.commit)),
                 _ => None,
             };
             (outcome, commit)
         };
-        // Queued here, in the order of reception and in turn; the wait for the disk is not ours.
-        let (outcome, queued) = self.gateway.in_turn(decide).await;
+        let leads_out = self.gateway.site().leads_out(device);
+        let (outcome, queued) = if leads_out {
+            // Out of turn: the way out waits for nobody, and its record comes after its release.
+            (self.gateway.site().read(device, &message.payload), None)
+        } else {
+            // Queued here, in the order of reception and in turn; the wait for the disk is not ours.
+            self.gateway.in_turn(decide).await
+        };
         match outcome {
             ReadOutcome::Ignored(why) => self.ignored(why, message.ack).await,
             ReadOutcome::Repeat(answer) => {
@@ -228,15 +231,12 @@ impl SiteBus {
                 self.client.ack(message.ack).await;
             }
             ReadOutcome::Decided(mut plan) => {
-                let pending = match queued {
-                    Some(pending) => pending,
-                    None => {
-                        self.free(&mut plan, received).await;
-                        self.gateway
-                            .journal
-                            .submit(std::mem::take(&mut plan.commit))
-                            .await
-                    }
+                let pending = if let Some(pending) = queued {
+                    pending
+                } else {
+                    self.free(&mut plan, received).await;
+                    let commit = std::mem::take(&mut plan.commit);
+                    self.gateway.journal.submit(commit).await
                 };
                 let bus = Arc::clone(self);
                 tokio::spawn(async move {

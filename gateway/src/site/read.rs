@@ -157,6 +157,12 @@ impl Site {
         self.decided(&case)
     }
 
+    /// Whether a device reads on the way out.
+    pub fn leads_out(&self, device: DeviceId) -> bool {
+        let state = self.devices.get(&device);
+        state.is_some_and(|state| state.device.direction == Some(Direction::Out))
+    }
+
     /// After the record is durable.
     pub fn recorded(&mut self, undo: &Undo, answer: Vec<u8>) {
         self.audit_ok = true;
