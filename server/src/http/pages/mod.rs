@@ -39,6 +39,7 @@ mod seat_texts;
 pub mod series;
 pub mod series_asked;
 pub mod series_new;
+mod series_rule;
 mod series_texts;
 pub mod settings;
 pub mod setup;

@@ -15,6 +15,7 @@ use sekisho_domain::time::Timestamp;
 use serde::Deserialize;
 
 use super::series_new::hours;
+use super::series_rule::rule_words;
 use super::series_texts::{self, SeriesTexts, series_texts};
 use super::when::Wall;
 use super::{Frame, page, see_other, when};
@@ -112,7 +113,7 @@ pub async fn show(
         rule: if series.rule.is_empty() {
             w.listed.to_owned()
         } else {
-            series.rule.clone()
+            rule_words(&series.rule, &wall, f.lang)
         },
         undo: undo.map(|until| wall.seconds(until)),
         any_due: found.iter().any(|it| it.verdict == Verdict::Due),
