@@ -7,6 +7,8 @@ use sekisho_domain::ids::{ApprovalId, CommandId, EventId, GroupId, PersonId, Ser
 use sekisho_domain::wire::uplink::Order;
 use sekisho_server::app::App;
 use sekisho_server::flows::Actor;
+use sekisho_server::flows::add_display::{AddDisplay, add_display};
+use sekisho_server::flows::add_webhook::{AddWebhook, add_webhook};
 use sekisho_server::flows::book_group::{BookGroup, book_group};
 use sekisho_server::flows::create_person::{CreatePerson, create_person};
 use sekisho_server::flows::create_series::{CreateSeries, create_series};
@@ -111,6 +113,8 @@ pub(crate) struct Scene {
     pub(crate) second: PersonId,
     /// The two of them.
     pub(crate) group: GroupId,
+    pub(crate) display: String,
+    pub(crate) webhook: String,
 }
 
 impl Scene {
@@ -186,7 +190,11 @@ impl Scene {
         let feed = give_feed(app, &member, Of::Person(busy.world.member.id))
             .await
             .unwrap();
+        let owner = acting(&busy.world.owner, Role::Owner);
+        let (display, webhook) = outwards(app, &owner, &busy).await;
         Self {
+            display,
+            webhook,
             feed: feed.secret,
             waiting: waiting.id,
             busy,
@@ -433,10 +441,77 @@ impl Scene {
                 Is::Other,
                 page("/feeds/{file}", Nobody, format!("/feeds/{}.ics", self.feed)),
             ),
+            form(
+                "/sites/{site}/settings/displays",
+                Owner,
+                at("settings/displays"),
+            ),
+            only(
+                "/sites/{site}/settings/displays/stop",
+                Owner,
+                at("settings/displays/stop"),
+            ),
+            page("/display/{secret}", Nobody, self.display.clone()),
+            is(
+                Is::Other,
+                page(
+                    "/display/{secret}/state",
+                    Nobody,
+                    format!("{}/state", self.display),
+                ),
+            ),
+            is(
+                Is::Other,
+                page(
+                    "/display/{secret}/book.svg",
+                    Nobody,
+                    format!("{}/book.svg", self.display),
+                ),
+            ),
+            is(
+                Is::Other,
+                page("/display-sw.js", Nobody, "/display-sw.js".to_owned()),
+            ),
+            is(
+                Is::Other,
+                page(
+                    "/sites/{site}/bookings.csv",
+                    Owner,
+                    at("bookings.csv?month=2026-11"),
+                ),
+            ),
+            form("/webhooks", Owner, "/webhooks".to_owned()),
+            form("/webhooks/{webhook}", Owner, self.webhook.clone()),
+            only(
+                "/webhooks/{webhook}/do",
+                Owner,
+                format!("{}/do", self.webhook),
+            ),
             is(
                 Is::Other,
                 page("/static/{*path}", Nobody, "/static/app.css".to_owned()),
             ),
         ]
     }
+}
+
+/// The paths of a screen and of a webhook.
+async fn outwards(app: &App, owner: &Actor, busy: &Busy) -> (String, String) {
+    let want = AddDisplay {
+        site: busy.world.site.id,
+        seat: None,
+        name: HOSTILE.to_owned(),
+    };
+    let display = add_display(app, owner, want).await.unwrap();
+    let want = AddWebhook {
+        organisation: busy.world.operator.id,
+        name: HOSTILE.to_owned(),
+        url: "https://example.com/hook".to_owned(),
+        events: vec!["booking.*".to_owned()],
+    };
+    let webhook = add_webhook(app, owner, want).await.unwrap();
+    (
+        format!("/display/{}", display.secret),
+        format!("/webhooks/{}", webhook.id),
+    )
 }

@@ -222,6 +222,10 @@ actions! {
     WriteToken "token.write" own NOBODY same OWNER operated NOBODY accessible NOBODY;
     /// Make or end the calendar feed of oneself (nobody can for somebody else) or of a seat; see that there is one.
     WriteFeed "feed.write" own WORKS same NOBODY operated RUNS accessible NOBODY;
+    /// See, add or change the addresses that are told of the organisation's events.
+    WriteWebhook "webhook.write" own NOBODY same OWNER operated NOBODY accessible NOBODY;
+    /// Add a screen at a site or switch it off; see which there are.
+    WriteDisplay "display.write" own NOBODY same NOBODY operated RUNS accessible NOBODY;
 }
 
 impl fmt::Display for Action {

@@ -27,7 +27,7 @@ pub use confirm::{
 pub use group::{
     GROUP_MAX, GROUP_MIN, Place, check_group, choose_seats, most_in_one_zone, nearest_seat,
 };
-pub use hours::{OpeningHours, check_opening_hours, check_time_zone};
+pub use hours::{OpeningHours, check_opening_hours, check_time_zone, open_times};
 pub use usual::{Past, USUAL_DAYS, Usual, usual};
 pub use waiting::{
     OFFER_WINDOW_MS, WAITING_MAX, WaitingState, join_line, leave_line, let_offer_go, offer_until,

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::outgoing::Network;
+
 /// A commented file with every key at its default; `sekisho config-example` prints it and a test reads it.
 pub const EXAMPLE: &str = include_str!("config.example.toml");
 
@@ -29,6 +31,8 @@ pub struct Config {
     pub gateways: Gateways,
     /// Bundles of evidence.
     pub evidence: Evidence,
+    /// Addresses outside that are told of events.
+    pub webhooks: Webhooks,
     /// This program's own log.
     pub log: Log,
 }
@@ -117,6 +121,21 @@ pub struct Evidence {
     pub keep_bundles: u32,
 }
 
+/// `[webhooks]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhooks {
+    /// Networks that messages may go to although they are not public.
+    pub allow: Vec<String>,
+}
+
+impl Webhooks {
+    /// Those networks; what is none was refused at the start.
+    pub fn networks(&self) -> Vec<Network> {
+        self.allow.iter().filter_map(|it| it.parse().ok()).collect()
+    }
+}
+
 /// Form of this program's log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -148,6 +167,7 @@ impl Default for Config {
             mail: Mail::default(),
             gateways: Gateways::default(),
             evidence: Evidence::default(),
+            webhooks: Webhooks::default(),
             log: Log::default(),
         }
     }
@@ -329,6 +349,7 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         self.check_database()?;
         self.check_http()?;
+        self.check_webhooks()?;
         self.check_gateways()
     }
 
@@ -381,6 +402,18 @@ impl Config {
             );
         }
         Ok(())
+    }
+
+    fn check_webhooks(&self) -> Result<(), ConfigError> {
+        let bad_network = |it: &&String| it.parse::<Network>().is_err();
+        match self.webhooks.allow.iter().find(bad_network) {
+            Some(text) => bad(
+                "webhooks.allow",
+                text,
+                "write networks such as 192.0.2.0/24 or 2001:db8::/32",
+            ),
+            None => Ok(()),
+        }
     }
 
     fn check_gateways(&self) -> Result<(), ConfigError> {

@@ -17,6 +17,7 @@ pub mod flows;
 pub mod http;
 pub mod ingest;
 pub mod jobs;
+pub mod outgoing;
 pub mod serve;
 pub mod store;
 pub mod trees;

@@ -92,6 +92,11 @@ impl Zone {
     }
 }
 
+/// When a site is open within `window` and on the days around it, in order; nothing where its zone is not known.
+pub fn open_times(time_zone: &str, table: &[OpeningHours], window: &Interval) -> Vec<Interval> {
+    Zone::named(time_zone).map_or_else(|_| Vec::new(), |zone| open_blocks(&zone, table, window))
+}
+
 /// The open blocks that touch `window`, and those of a day before and after, in order; blocks that meet are one block.
 pub(super) fn open_blocks(zone: &Zone, table: &[OpeningHours], window: &Interval) -> Vec<Interval> {
     let (Some(first), Some(last)) = (zone.local(window.start), zone.local(window.end)) else {

@@ -207,6 +207,13 @@ codes! {
     0x0D50 FeedCreated "feed.created";
     0x0D51 FeedRotated "feed.rotated";
     0x0D52 FeedRevoked "feed.revoked";
+    0x0D53 WebhookAdded "webhook.added";
+    0x0D54 WebhookChanged "webhook.changed";
+    0x0D55 WebhookDisabled "webhook.disabled";
+    0x0D56 WebhookReplayed "webhook.replayed";
+    0x0D57 DisplayAdded "display.added";
+    0x0D58 DisplayRevoked "display.revoked";
+    0x0D59 BookingsExported "bookings.exported";
     0x0D81 LogOpened "log.opened";
     0x0D82 LogCut "log.cut";
     0x0D83 LogClosed "log.closed";

@@ -48,6 +48,10 @@ fn what_cannot_work_is_refused_with_key_value_and_cure() {
         ("[gateways]\nfreshness_s = 0", "write 1 to 60"),
         ("[gateways]\nstart_wait_s = 601", "write 0 to 600"),
         ("[gateways]\nfreshnes_s = 1", "unknown field `freshnes_s`"),
+        (
+            "[webhooks]\nallow = [\"10.0.0.0/99\"]",
+            "webhooks.allow = \"10.0.0.0/99\" cannot work: write networks",
+        ),
         ("[uplink]\nmode = \"none\"", "unknown variant `none`"),
     ] {
         let error = Config::parse(text, Path::new("")).unwrap_err().to_string();

@@ -18,6 +18,7 @@ use super::FlowError;
 use super::fold_alarm::{At, fold_alarm, refute_others};
 use super::fold_presence::fold_presence;
 use super::fold_visit::fold_visit;
+use super::queue_webhooks::{About, queue_webhooks};
 use super::record::{Draft, record};
 use crate::app::App;
 use crate::store::events::EventRow;
@@ -70,6 +71,7 @@ pub async fn project(
             Applied::Plain => {}
         }
         store::events::insert(tx, &row).await?;
+        queue_webhooks(tx, &row, About::default()).await?;
         fold_presence(tx, gateway, &event, person).await?;
         let at = At {
             stream: seal.stream,

@@ -6,6 +6,7 @@ use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 
 use super::open_log::open_log;
+use super::queue_webhooks::{About, queue_webhooks};
 use super::{Actor, FlowError};
 use crate::app::App;
 use crate::store::events::EventRow;
@@ -28,8 +29,8 @@ pub struct Draft {
     pub person: Option<PersonId>,
     /// For the projection.
     pub pass: Option<PassId>,
-    /// Which booking it is about.
-    pub booking: Option<BookingId>,
+    /// For addresses outside.
+    pub about: About,
     /// For the projection: codes of reasons or of a refusal.
     pub reasons: Vec<String>,
 }
@@ -43,7 +44,7 @@ impl Draft {
             openings: Vec::new(),
             person: None,
             pass: None,
-            booking: None,
+            about: About::default(),
             reasons: Vec::new(),
         }
     }
@@ -69,6 +70,7 @@ impl Draft {
     pub fn visit(mut self, app: &App, visit: &Visit) -> Self {
         self.event.subject = Some(self.commit(app, "subject", &visit.subject.to_string()));
         self.event.booking = Some(self.commit(app, "visit", &visit.id.to_string()));
+        self.about.visit = Some(visit.id);
         self
     }
 
@@ -84,7 +86,7 @@ impl Draft {
     #[must_use]
     pub fn booking(mut self, app: &App, booking: BookingId) -> Self {
         self.event.booking = Some(self.commit(app, "booking", &booking.to_string()));
-        self.booking = Some(booking);
+        self.about.booking = Some(booking);
         self
     }
 
@@ -132,7 +134,11 @@ pub async fn record(tx: &mut Tx, app: &App, draft: Draft) -> Result<EventId, Flo
         )
         .await?;
     }
-    if let Some(booking) = draft.booking.filter(|_| draft.event.code >> 8 == BOOKINGS) {
+    if let Some(booking) = draft
+        .about
+        .booking
+        .filter(|_| draft.event.code >> 8 == BOOKINGS)
+    {
         store::feeds::touch(tx, booking, now).await?;
     }
     let row = EventRow {
@@ -143,6 +149,7 @@ pub async fn record(tx: &mut Tx, app: &App, draft: Draft) -> Result<EventId, Flo
         ..EventRow::of(id, &draft.event, now)
     };
     store::events::insert(tx, &row).await?;
+    queue_webhooks(tx, &row, draft.about).await?;
     app.pending.notify_one();
     Ok(id)
 }

@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod assets;
+pub mod display;
 pub mod errors;
 pub mod extract;
 pub mod feed;

@@ -22,7 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{Error, Result};
-use super::{api, assets, errors, feed, headers, idempotency, pages, session};
+use super::{api, assets, display, errors, feed, headers, idempotency, pages, session};
 use crate::app::App;
 use crate::store::holds;
 
@@ -163,6 +163,28 @@ fn pages() -> Router<Arc<App>> {
             post(pages::feeds::stop_seat),
         )
         .route("/feeds/{file}", get(feed::show))
+        .route(
+            "/sites/{site}/settings/displays",
+            get(pages::displays::show).post(pages::displays::add),
+        )
+        .route(
+            "/sites/{site}/settings/displays/stop",
+            post(pages::displays::stop),
+        )
+        .route("/display/{secret}", get(display::show))
+        .route("/display/{secret}/state", get(display::state))
+        .route("/display/{secret}/book.svg", get(display::book))
+        .route("/display-sw.js", get(display::worker))
+        .route("/sites/{site}/bookings.csv", get(api::exports::month_csv))
+        .route(
+            "/webhooks",
+            get(pages::webhooks::list).post(pages::webhooks::add),
+        )
+        .route(
+            "/webhooks/{webhook}",
+            get(pages::webhooks::show).post(pages::webhooks::set),
+        )
+        .route("/webhooks/{webhook}/do", post(pages::webhooks::act))
         .route("/static/{*path}", get(assets::get))
         .fallback(pages::nothing)
 }
@@ -351,6 +373,21 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::evidence::bundle))
         .routes(routes!(api::feeds::list, api::feeds::create))
         .routes(routes!(api::feeds::revoke))
+        .routes(routes!(api::exports::bookings_csv))
+        .routes(routes!(api::displays::list, api::displays::create))
+        .routes(routes!(api::displays::revoke))
+        .routes(routes!(api::webhooks::list, api::webhooks::create))
+        .routes(routes!(
+            api::webhooks::get,
+            api::webhooks::put,
+            api::webhooks::end
+        ))
+        .routes(routes!(api::webhooks::pause))
+        .routes(routes!(api::webhooks::resume))
+        .routes(routes!(api::webhooks::rotate))
+        .routes(routes!(api::webhooks::test))
+        .routes(routes!(api::webhooks::replay))
+        .routes(routes!(api::webhooks::messages))
         .routes(routes!(api::tokens::list, api::tokens::create))
         .routes(routes!(api::tokens::revoke))
 }

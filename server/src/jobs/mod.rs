@@ -11,6 +11,7 @@ pub mod sequencer;
 pub mod series;
 pub mod streams;
 pub mod tiles;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -30,4 +31,5 @@ pub fn start(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(streams::run(Arc::clone(app), stop.clone()));
     tasks.spawn(seats::run(Arc::clone(app), stop.clone()));
     tasks.spawn(bundles::run(Arc::clone(app), stop.clone()));
+    tasks.spawn(webhooks::run(Arc::clone(app), stop.clone()));
 }

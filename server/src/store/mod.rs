@@ -19,6 +19,7 @@ pub mod commands;
 pub mod db;
 pub mod devices;
 pub mod directory;
+pub mod displays;
 pub mod doors;
 pub mod events;
 pub mod exports;
@@ -59,6 +60,8 @@ pub mod visitor_policies;
 pub mod visits;
 pub mod visits_at_doors;
 pub mod waiting;
+pub mod webhook_messages;
+pub mod webhooks;
 pub mod witnessed;
 pub mod zones;
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ArrayItems, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, RefOr, Response};
 use utoipa::{Modify, OpenApi as _};
@@ -79,7 +79,38 @@ fn complete() -> OpenApi {
             describe(operation, "post", path, Some(&key));
         }
     }
+    let components = document.components.get_or_insert_default();
+    components.schemas.values_mut().for_each(untype);
     document
+}
+
+/// A field with a description whose schema is inlined is written as "this schema, and an object with this description": no time
+/// is an object, so that no answer could be valid. The second part is only to describe.
+fn untype(schema: &mut RefOr<Schema>) {
+    let RefOr::T(schema) = schema else { return };
+    match schema {
+        Schema::Object(it) => it.properties.values_mut().for_each(untype),
+        Schema::Array(it) => {
+            if let ArrayItems::RefOrSchema(items) = &mut it.items {
+                untype(items);
+            }
+        }
+        Schema::OneOf(it) => it.items.iter_mut().for_each(untype),
+        Schema::AnyOf(it) => it.items.iter_mut().for_each(untype),
+        Schema::AllOf(it) => {
+            for item in &mut it.items {
+                match item {
+                    RefOr::T(Schema::Object(only))
+                        if only.properties.is_empty() && only.format.is_none() =>
+                    {
+                        only.schema_type = SchemaType::AnyValue;
+                    }
+                    other => untype(other),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 fn describe(operation: &mut Operation, method: &str, path: &str, key: Option<&Parameter>) {

@@ -7,9 +7,11 @@
 
 pub mod approvals;
 pub mod bookings;
+pub mod displays;
 pub mod document;
 pub mod events;
 pub mod evidence;
+pub mod exports;
 pub mod feeds;
 pub mod gateways;
 pub mod groups;
@@ -27,6 +29,7 @@ pub mod tokens;
 pub mod types;
 pub mod visits;
 pub mod waiting;
+pub mod webhooks;
 pub mod when;
 
 use std::sync::Arc;

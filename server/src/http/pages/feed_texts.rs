@@ -42,7 +42,11 @@ words! {
     how_late "反映までの時間はカレンダー側で決まり、数時間かかることがあります。急ぎの確認は予約一覧をご覧ください。" "How soon a change shows is up to the calendar program and can take hours. When it matters, look at your bookings.";
     cancelled_kept "取り消した予約は消さずに「取り消し」として残します。" "A cancelled booking stays there as cancelled instead of vanishing.";
     back "予約一覧へ" "Back to your bookings";
-    seats_title "席のカレンダー" "Calendars of seats";
+    seats_title "席のカレンダーと予約の一覧" "Calendars of seats, table of bookings";
+    table_title "予約の一覧をダウンロード" "Download the bookings";
+    table_lead "ひと月の予約を表計算用の CSV ファイルで受け取れます。利用者の氏名を含むため、書き出したことは記録に残ります。" "The bookings of a month as a CSV file for spreadsheets. It has people's names, so that it was made is recorded.";
+    table_month "月" "Month";
+    table_go "CSV をダウンロード" "Download the CSV";
     seats_lead "席ごとに、予約がある時間だけを示す購読用アドレスを作れます。だれの予約かは示しません。" "Each seat can have an address that shows when it is taken, and never by whom.";
     seats_secret "このアドレスを知っている人は、サインインせずに席の予約状況を読めます。" "Whoever has such an address can read when the seat is taken, without signing in.";
     seats_none "席がまだありません。" "There are no seats yet.";

@@ -12,6 +12,8 @@ pub mod bookings;
 pub mod change;
 mod change_texts;
 pub mod choose;
+pub mod display_texts;
+pub mod displays;
 pub mod equipment;
 pub mod error;
 pub mod evidence;
@@ -54,6 +56,8 @@ mod usual;
 pub mod visitor;
 pub mod visitors;
 pub mod waiting;
+mod webhook_texts;
+pub mod webhooks;
 pub mod when;
 
 use askama::Template;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use sekisho_domain::authority::Action;
+use sekisho_domain::authority::{Action, Role};
 use sekisho_domain::ids::PersonId;
 use serde::Deserialize;
 
@@ -36,6 +36,7 @@ struct Page {
     people: Vec<Known>,
     next: Option<PersonId>,
     is_first: bool,
+    is_owner: bool,
 }
 
 /// `GET /people`
@@ -61,5 +62,6 @@ pub async fn show(f: Frame, mut reader: Reader, Query(wanted): Query<Wanted>) ->
         next: people.last().filter(|_| more).map(|it| it.id),
         people,
         is_first: wanted.after.is_none(),
+        is_owner: actor.role == Role::Owner,
     })
 }

@@ -7,13 +7,15 @@ use sekisho_domain::authority::Action;
 use sekisho_domain::ids::SiteId;
 
 use super::approval_texts::approval_texts;
+use super::display_texts::display_texts;
+use super::feed_texts::feed_texts;
 use super::{Frame, page};
 use crate::http::api::Reader;
 use crate::http::extract::Path;
 use crate::http::lang::Lang;
 use crate::http::problem::Result;
 use crate::store::sites::Site;
-use crate::store::{approval_rules, doors, gateways};
+use crate::store::{approval_rules, displays, doors, gateways, seats};
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -35,10 +37,11 @@ struct Topic {
 /// `GET /sites/{site}/settings`
 pub async fn show(f: Frame, mut reader: Reader, Path(id): Path<SiteId>) -> Result<Response> {
     let site = reader.site(id, Action::WriteSite).await?;
-    let topics = vec![
+    let mut topics = vec![
         equipment(&mut reader, &site, &f).await?,
         approval(&mut reader, &site, &f).await?,
     ];
+    topics.extend(outwards(&mut reader, &site, &f).await?);
     page(&Page { f, site, topics })
 }
 
@@ -65,4 +68,20 @@ async fn equipment(reader: &mut Reader, site: &Site, f: &Frame) -> Result<Topic>
             Lang::En => format!("doors: {doors}, gateways: {gateways}"),
         },
     })
+}
+
+/// What is shown and handed out without a sign-in.
+async fn outwards(reader: &mut Reader, site: &Site, f: &Frame) -> Result<[Topic; 2]> {
+    let scope = reader.scope();
+    let screens = displays::list(&mut reader.tx, scope, site.id).await?.len();
+    let seats = seats::list(&mut reader.tx, scope, site.id).await?.len();
+    let (screens, seats) = match f.lang {
+        Lang::Ja => (format!("表示 {screens}"), format!("席 {seats}")),
+        Lang::En => (format!("screens: {screens}"), format!("seats: {seats}")),
+    };
+    let topic = |title, path, state| Topic { title, path, state };
+    Ok([
+        topic(display_texts(f.lang).title, "settings/displays", screens),
+        topic(feed_texts(f.lang).seats_title, "settings/feeds", seats),
+    ])
 }

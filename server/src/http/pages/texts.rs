@@ -351,6 +351,16 @@ pub fn event(code: u16, lang: Lang) -> &'static str {
             "カレンダー用アドレスを無効にしました",
             "Calendar address ended",
         ),
+        EventCode::WebhookAdded => ("通知先を追加しました", "Webhook added"),
+        EventCode::WebhookChanged => ("通知先を変更しました", "Webhook changed"),
+        EventCode::WebhookDisabled => (
+            "通知先を停止しました(失敗が続いたため)",
+            "Webhook switched off after failures",
+        ),
+        EventCode::WebhookReplayed => ("通知を送り直しました", "Webhook messages sent again"),
+        EventCode::DisplayAdded => ("入口の表示を追加しました", "Screen added"),
+        EventCode::DisplayRevoked => ("入口の表示を止めました", "Screen switched off"),
+        EventCode::BookingsExported => ("予約の一覧を書き出しました", "Bookings exported"),
         EventCode::AuditGap => ("記録の欠け", "Gap in the records"),
         EventCode::AuditGrantAfterRevocation => {
             ("失効後に解錠されました", "Released after the revocation")

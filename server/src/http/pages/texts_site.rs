@@ -160,6 +160,7 @@ texts! {
     people_empty "利用者はまだいません。" "There are no people yet.";
     people_more "次を表示する" "Next";
     people_all "すべて表示する" "Show all";
+    webhooks "外部への通知(Webhook)" "Webhooks";
     person_active "利用中" "active";
     person_suspended "利用停止中" "suspended";
     person_now "いまの状態" "Now";
