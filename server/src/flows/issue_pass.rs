@@ -8,7 +8,7 @@ use sekisho_domain::ids::{BookingId, PassId, SubjectId};
 use sekisho_domain::pass::{Claims, LIFE_MAX_S, static_text};
 use sekisho_domain::reach;
 use sekisho_domain::refusal::Code;
-use sekisho_domain::time::Interval;
+use sekisho_domain::time::{Interval, Timestamp};
 use sekisho_domain::visit::{DAY_MS, require_pass_room, require_pass_room_today};
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
@@ -128,11 +128,7 @@ async fn attempt(
     {
         return Ok(Issued { pass, text: None });
     }
-    let made = passes::of_booking(&mut change.tx, Scope::System, booking.id).await?;
-    require_pass_room(made.len(), PASSES_MAX, during.end)?;
-    let since = app.now().plus_ms(-DAY_MS);
-    let made = passes::issued_since(&mut change.tx, Scope::System, person.id, since).await?;
-    require_pass_room_today(made, PASSES_OF_DAY)?;
+    require_room(app, &booking, during.end, change).await?;
     let subject = subjects::ensure(
         &mut change.tx,
         SubjectId::new(app.now().0, app.random()),
@@ -151,6 +147,21 @@ async fn attempt(
     record(&mut change.tx, app, draft).await?;
     let text = holder.is_none().then(|| static_text(&pass.signed));
     Ok(Issued { pass, text })
+}
+
+/// Refuses one pass too many: for the booking, or for the person within 24 hours.
+async fn require_room(
+    app: &App,
+    booking: &Booking,
+    end: Timestamp,
+    change: &mut Change<'_>,
+) -> Result<(), FlowError> {
+    let made = passes::of_booking(&mut change.tx, Scope::System, booking.id).await?;
+    require_pass_room(made.len(), PASSES_MAX, end)?;
+    let since = app.now().plus_ms(-DAY_MS);
+    let made = passes::issued_since(&mut change.tx, Scope::System, booking.person, since).await?;
+    require_pass_room_today(made, PASSES_OF_DAY)?;
+    Ok(())
 }
 
 /// When the booking opens doors, if it still does.
