@@ -43,10 +43,13 @@ async fn drop_the_belt(test: &TestApp) {
         Tx::Sqlite(_) => &[
             "DROP TRIGGER allocation_overlap_insert",
             "DROP TRIGGER allocation_overlap_update",
+            "DROP TRIGGER occupancy_overlap_insert",
+            "DROP TRIGGER occupancy_overlap_update",
         ],
         Tx::Postgres(_) => &[
             "ALTER TABLE allocation DROP CONSTRAINT allocation_seat_overlap",
             "ALTER TABLE allocation DROP CONSTRAINT allocation_person_overlap",
+            "ALTER TABLE occupancy DROP CONSTRAINT occupancy_unit_overlap",
         ],
     };
     for statement in statements {

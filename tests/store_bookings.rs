@@ -11,7 +11,7 @@ use sekisho_server::store::bookings::Booking;
 use sekisho_server::store::holder_keys::RegisteredKey;
 use sekisho_server::store::passes::Pass;
 use sekisho_server::store::{
-    Scope, Tx, at_site, bookings, holder_keys, locks, passes, seats, subjects,
+    Scope, Tx, at_site, bookings, holder_keys, locks, occupancy, passes, seats, subjects,
 };
 use sekisho_tests::app::{START, TestApp};
 use sekisho_tests::world::{Phone, World, at, span};
@@ -113,7 +113,7 @@ async fn bookings_and_their_allocations() {
             "half-open"
         );
         assert_eq!(
-            bookings::seat_taken(&mut tx, booking.seat, span(0, 9))
+            occupancy::of_seat(&mut tx, booking.seat, span(0, 9), None)
                 .await
                 .unwrap(),
             [booking.during]
@@ -186,7 +186,7 @@ async fn bookings_and_their_allocations() {
             Some(booking.clone())
         );
         assert_eq!(
-            bookings::seat_taken(&mut tx, booking.seat, span(0, 9))
+            occupancy::of_seat(&mut tx, booking.seat, span(0, 9), None)
                 .await
                 .unwrap(),
             []

@@ -3,6 +3,7 @@
 
 use sekisho_domain::access::Mode;
 use sekisho_domain::booking::OpeningHours;
+use sekisho_domain::booking::inventory::{Attributes, Buffers};
 use sekisho_domain::ids::{
     DoorId, OrganisationId, OutboxId, PassId, SeatId, SiteId, SubjectId, ZoneId,
 };
@@ -147,7 +148,12 @@ async fn sites_and_what_is_in_them() {
             zone: zone.id,
             name: "席".to_owned(),
             kind: SeatKind::PhoneBox,
+            floor: None,
             place: None,
+            attributes: Attributes::default(),
+            outage: None,
+            buffers: Buffers::default(),
+            pool: None,
             version: 1,
             created_at: START,
         };

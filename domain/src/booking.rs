@@ -10,6 +10,8 @@ mod change;
 mod confirm;
 mod group;
 mod hours;
+pub mod inventory;
+pub mod pool;
 pub mod series;
 mod usual;
 mod waiting;
@@ -28,6 +30,7 @@ pub use group::{
     GROUP_MAX, GROUP_MIN, Place, check_group, choose_seats, most_in_one_zone, nearest_seat,
 };
 pub use hours::{OpeningHours, check_opening_hours, check_time_zone, open_times};
+pub use inventory::Inventory;
 pub use usual::{Past, USUAL_DAYS, Usual, usual};
 pub use waiting::{
     OFFER_WINDOW_MS, WAITING_MAX, WaitingState, join_line, leave_line, let_offer_go, offer_until,
@@ -80,7 +83,9 @@ pub struct Facts {
     pub person_active: bool,
     /// When the person's company reaches the site; absent: never.
     pub access: Option<Access>,
-    /// Live allocations of the seat that touch [`facts_window`].
+    /// What the seat is: in service or not, and the minutes around its bookings.
+    pub inventory: Inventory,
+    /// When others have the seat, a part of it or a room that it is part of, their buffers included, within [`facts_window`].
     pub seat_taken: Vec<Interval>,
     /// Live allocations of the person, at whatever site, that touch [`facts_window`].
     pub person_taken: Vec<Interval>,
@@ -183,14 +188,17 @@ fn standing(during: &Interval, facts: &Facts, zone: &Zone) -> Result<(), Refusal
             .filter(|from| *from > during.start);
         return Err(refusal);
     }
-    require_open(zone, &facts.time_zone, &facts.opening_hours, during)
+    require_open(zone, &facts.time_zone, &facts.opening_hours, during)?;
+    facts.inventory.require_service(during)
 }
 
 /// Whether neither the person nor the seat is taken.
 fn unclaimed(during: &Interval, facts: &Facts) -> Result<(), Refusal> {
+    let seat_taken = facts.seat_taken.iter();
+    let seat_taken = seat_taken.map(|other| facts.inventory.buffers.kept_from(other));
     for (taken, code) in [
-        (&facts.person_taken, Code::PersonBusy),
-        (&facts.seat_taken, Code::SeatTaken),
+        (facts.person_taken.clone(), Code::PersonBusy),
+        (seat_taken.collect(), Code::SeatTaken),
     ] {
         if let Some(last) = taken
             .iter()
@@ -241,7 +249,7 @@ fn alternatives(
     now: Timestamp,
 ) -> Vec<Alternative> {
     let mut found = Vec::new();
-    if code == Code::SeatTaken {
+    if matches!(code, Code::SeatTaken | Code::SeatOutOfService) {
         let during = Interval {
             start: request.start,
             end: request.end,
@@ -258,6 +266,7 @@ fn alternatives(
     let other_time_helps = matches!(
         code,
         Code::SeatTaken
+            | Code::SeatOutOfService
             | Code::PersonBusy
             | Code::OutsideOpeningHours
             | Code::InThePast
@@ -321,12 +330,8 @@ fn other_times(request: &Request, facts: &Facts, zone: &Zone, now: Timestamp) ->
 
 /// Where within `window` the site is open and neither seat nor person is taken.
 fn free_gaps(facts: &Facts, zone: &Zone, window: &Interval) -> Vec<Interval> {
-    let mut taken: Vec<Interval> = facts
-        .seat_taken
-        .iter()
-        .chain(&facts.person_taken)
-        .copied()
-        .collect();
+    let mut taken = facts.inventory.kept_from(&facts.seat_taken);
+    taken.extend(&facts.person_taken);
     taken.sort_by_key(|other| other.start);
     let mut gaps = Vec::new();
     for block in open_blocks(zone, &facts.opening_hours, window) {

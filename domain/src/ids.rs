@@ -126,6 +126,12 @@ ids! {
     DoorId = "dor";
     /// Desk, booth, room or phone box.
     SeatId = "sea";
+    /// A floor of a site.
+    FloorId = "flr";
+    /// Equal seats of which any will do.
+    PoolId = "pol";
+    /// A wall or a room on the plan of a floor.
+    AreaId = "are";
     /// The box at the site.
     GatewayId = "gwy";
     /// Reader, lock, sensor, counter.

@@ -131,8 +131,10 @@ fn shorter(
     facts: &Facts,
     zone: &Zone,
 ) -> Option<Alternative> {
-    let taken = facts.seat_taken.iter().chain(&facts.person_taken);
+    let mut taken = facts.inventory.kept_from(&facts.seat_taken);
+    taken.extend(&facts.person_taken);
     let next = taken
+        .iter()
         .filter(|other| other.overlaps(more))
         .map(|other| other.start);
     let closes = open_blocks(zone, &facts.opening_hours, more)

@@ -35,6 +35,7 @@ pub(super) fn facts() -> Facts {
         opening_hours: (0..5).flat_map(day).collect(),
         person_active: true,
         access: Some(Access::ALWAYS),
+        inventory: Inventory::default(),
         seat_taken: Vec::new(),
         person_taken: Vec::new(),
         free_seats: Vec::new(),
@@ -441,4 +442,34 @@ proptest! {
         let facts = Facts { grid_s, length_max_ms: i64::MAX, ..facts() };
         let _ = book(&Request { seat: SEAT, start: Timestamp(start), end: Timestamp(end) }, &facts, Timestamp(now));
     }
+}
+
+#[test]
+fn buffers_and_outages_shape_the_answer_and_what_is_offered() {
+    let mut facts = facts();
+    facts.inventory.buffers.after_min = 30;
+    facts.seat_taken = vec![span("14:00", "15:00")];
+    let refusal = ask("13:00", "14:00", &facts).unwrap_err();
+    assert_eq!(
+        (refusal.code, refusal.lifts_at),
+        (Code::SeatTaken, Some(jst("15:00")))
+    );
+    assert_eq!(
+        refusal.alternatives[0].during,
+        span("12:30", "13:30"),
+        "there is time to clean before the next"
+    );
+    assert!(ask("12:30", "13:30", &facts).is_ok() && ask("15:00", "16:00", &facts).is_ok());
+    facts.inventory.outage = Some(inventory::Outage {
+        reason: "x".to_owned(),
+        until: Some(jst("13:00")),
+    });
+    facts.free_seats = vec![OTHER];
+    let refusal = ask("12:30", "13:30", &facts).unwrap_err();
+    assert_eq!(
+        (refusal.code, refusal.lifts_at),
+        (Code::SeatOutOfService, Some(jst("13:00")))
+    );
+    assert_eq!(refusal.alternatives[0].seat, OTHER);
+    assert_eq!(refusal.alternatives[1].during, span("15:00", "16:00"));
 }

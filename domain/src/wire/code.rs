@@ -204,6 +204,12 @@ codes! {
     0x0D18 SeatPlaced "seat.placed";
     0x0D20 CommandOrdered "command.ordered";
     0x0D21 AlarmAcknowledged "alarm.acknowledged";
+    0x0D30 SeatChanged "seat.changed";
+    0x0D31 FloorCreated "floor.created";
+    0x0D32 FloorChanged "floor.changed";
+    0x0D33 PoolCreated "pool.created";
+    0x0D34 PoolChanged "pool.changed";
+    0x0D35 PlanDrawn "plan.drawn";
     0x0D50 FeedCreated "feed.created";
     0x0D51 FeedRotated "feed.rotated";
     0x0D52 FeedRevoked "feed.revoked";

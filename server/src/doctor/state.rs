@@ -82,6 +82,20 @@ pub(super) async fn database(config: &Config, running: bool, now: Timestamp) -> 
     found
 }
 
+/// What bookings keep from others has to be what the bookings say.
+fn occupancy(disagreements: i64) -> Finding {
+    match disagreements {
+        0 => Finding::ok("occupancy", "agrees with the bookings".to_owned()),
+        n => Finding::fail(
+            "occupancy",
+            format!(
+                "disagrees with the bookings in {n} places: a seat may be kept for nobody, or not be kept"
+            ),
+            "somebody changed the tables by hand: restore the newest backup, or write to the makers with the output of this",
+        ),
+    }
+}
+
 async fn below(db: &Db) -> Result<Vec<Finding>, store::SqlError> {
     let (applied, known) = db.schema().await?;
     let mut found = vec![match applied {
@@ -123,6 +137,9 @@ async fn rows(
     let mut tx = db.read().await?;
     let logs = store::log::all(&mut tx).await?;
     let mut found = keys(config, &logs);
+    found.push(occupancy(
+        store::occupancy::disagreements(&mut tx, now).await?,
+    ));
     found.extend(holds(&mut tx).await?);
     found.extend(clock(&mut tx, &logs, now).await?);
     for site in store::sites::list(&mut tx, Scope::System).await? {

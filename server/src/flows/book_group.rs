@@ -16,9 +16,9 @@ use super::record::{Draft, record};
 use super::release_run_out::lock_seats;
 use super::{Actor, FlowError};
 use crate::app::App;
-use crate::store::bookings::{self, Booking};
+use crate::store::bookings::Booking;
 use crate::store::groups::{self, Group};
-use crate::store::{Scope, Tx};
+use crate::store::{Scope, Tx, occupancy};
 
 /// How often seats are chosen anew because somebody was faster.
 const CHOICES_MAX: usize = 16;
@@ -93,7 +93,8 @@ async fn attempt(
 async fn taken(tx: &mut Tx, it: &Prepared) -> Result<Vec<SeatId>, FlowError> {
     let mut lost = Vec::new();
     for seat in &it.seats {
-        if !bookings::seat_taken(tx, seat.id, it.during)
+        let during = seat.buffers.around(&it.during);
+        if !occupancy::of_seat(tx, seat.id, during, None)
             .await?
             .is_empty()
         {

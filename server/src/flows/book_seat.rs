@@ -2,7 +2,8 @@
 
 use sekisho_domain::authority::{Action, Relation};
 use sekisho_domain::booking::{
-    self, Access, AllocationState, Facts, LENGTH_MAX_MS, Plan, Request, Terms, facts_window,
+    self, ALTERNATIVES_MAX, Access, AllocationState, Facts, Inventory, LENGTH_MAX_MS, Plan,
+    Request, Terms, facts_window,
 };
 use sekisho_domain::ids::{AllocationId, BookingId, OrganisationId, PersonId, SeatId};
 use sekisho_domain::refusal::{Code, Refusal};
@@ -20,8 +21,12 @@ use crate::store::people::Person;
 use crate::store::seats::Seat;
 use crate::store::sites::{Site, SiteState};
 use crate::store::{
-    Scope, Tx, approval_rules, columns, db, held, people, seats, series, site_access, sites,
+    Scope, Tx, approval_rules, columns, db, held, occupancy, people, seats, series, site_access,
+    sites,
 };
+
+/// How many other free seats are looked for.
+const FREE_MAX: i64 = ALTERNATIVES_MAX as i64 + 1;
 
 /// What is asked for: one seat, `[starts_at, ends_at)`.
 #[derive(Clone, Copy, Debug)]
@@ -154,14 +159,25 @@ pub(super) async fn facts(
     seat: &Seat,
     person: PersonId,
 ) -> Result<Facts, FlowError> {
+    facts_beside(tx, request, site, seat, person, None).await
+}
+
+/// The same for a booking that is there already: its own allocation does not stand in its way.
+pub(super) async fn facts_beside(
+    tx: &mut Tx,
+    request: &Request,
+    site: &Site,
+    seat: &Seat,
+    person: PersonId,
+    own: Option<AllocationId>,
+) -> Result<Facts, FlowError> {
     let mut facts = facts_alone(tx, request, site, seat, person).await?;
+    if own.is_some() {
+        facts.seat_taken = occupancy::of_seat(tx, seat.id, facts_window(request), own).await?;
+    }
     if let Some(during) = Interval::new(request.start, request.end) {
-        let free = seats::free(tx, Scope::System, site.id, during).await?;
-        facts.free_seats = free
-            .iter()
-            .filter(|other| other.zone == seat.zone)
-            .map(|other| other.id)
-            .collect();
+        // One more than is offered: the rules may pass one over.
+        facts.free_seats = occupancy::free_like(tx, seat, during, FREE_MAX).await?;
     }
     Ok(facts)
 }
@@ -197,7 +213,11 @@ pub(super) async fn facts_alone(
         opening_hours: sites::hours(tx, Scope::System, site.id).await?,
         person_active: person.active,
         access,
-        seat_taken: bookings::seat_taken(tx, seat.id, window).await?,
+        inventory: Inventory {
+            outage: seat.outage.clone(),
+            buffers: seat.buffers,
+        },
+        seat_taken: occupancy::of_seat(tx, seat.id, window, None).await?,
         person_taken: bookings::person_taken(tx, person.id, window).await?,
         free_seats: Vec::new(),
         terms: terms(tx, site, seat, person.organisation).await?,
@@ -282,7 +302,9 @@ pub(super) fn about(booking: &Booking, in_bulk: bool) -> String {
 
 /// The belt: what the rules should have seen under the locks, the database refuses once more.
 pub(super) fn overlap(error: crate::store::SqlError) -> FlowError {
-    if db::is_constraint(&error, "allocation_seat_overlap") {
+    if db::is_constraint(&error, "allocation_seat_overlap")
+        || db::is_constraint(&error, "occupancy_unit_overlap")
+    {
         return Code::SeatTaken.into();
     }
     if db::is_constraint(&error, "allocation_person_overlap") {

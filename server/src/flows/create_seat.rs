@@ -2,6 +2,7 @@
 
 use minicbor::bytes::ByteArray;
 use sekisho_domain::authority::Action;
+use sekisho_domain::booking::inventory::{Attributes, Buffers};
 use sekisho_domain::ids::{SeatId, ZoneId};
 use sekisho_domain::refusal::Code;
 use sekisho_domain::wire::body::RegistryBody;
@@ -65,7 +66,12 @@ async fn attempt(
         zone: zone.id,
         name,
         kind: want.kind,
+        floor: None,
         place: want.place,
+        attributes: Attributes::default(),
+        outage: None,
+        buffers: Buffers::default(),
+        pool: None,
         version: 1,
         created_at: now,
     };

@@ -8,7 +8,7 @@ use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::time::{Interval, Timestamp};
 use sekisho_domain::wire::code::EventCode;
 
-use super::book_seat::{facts, overlap};
+use super::book_seat::{facts_beside, overlap};
 use super::cancel_booking::tell;
 use super::change::{Change, change};
 use super::locked_booking::locked_booking;
@@ -59,7 +59,8 @@ pub async fn could_extend(
         start: booking.during.end,
         end: until,
     };
-    let facts = facts(tx, &request, &site, &seat, booking.person).await?;
+    let own = Some(booking.allocation);
+    let facts = facts_beside(tx, &request, &site, &seat, booking.person, own).await?;
     Ok(booking::extend(&booking.allocation(), until, &facts, now))
 }
 

@@ -1,18 +1,15 @@
 //! Says where a seat stands on the site's plan.
 
-use minicbor::bytes::ByteArray;
-use sekisho_domain::authority::Action;
 use sekisho_domain::ids::SeatId;
-use sekisho_domain::refusal::Code;
-use sekisho_domain::wire::body::RegistryBody;
 use sekisho_domain::wire::code::EventCode;
 
 use super::change::{Change, change};
-use super::record::{Draft, record};
-use super::{Actor, FlowError, authority, input};
+use super::locked_seat::locked_seat;
+use super::record::record_registry;
+use super::{Actor, FlowError, input};
 use crate::app::App;
+use crate::store::Scope;
 use crate::store::seats::{self, Place, Seat};
-use crate::store::{Scope, locks, sites};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -39,40 +36,23 @@ async fn attempt(
     want: PlaceSeat,
     change: &mut Change<'_>,
 ) -> Result<Seat, FlowError> {
-    let found = seats::get(&mut change.tx, actor.scope(), want.seat)
-        .await?
-        .ok_or(Code::NotFound)?;
-    let site = sites::get(&mut change.tx, actor.scope(), found.site)
-        .await?
-        .ok_or(Code::NotFound)?;
-    change.about = Some(site.id);
-    authority::require(
-        actor,
-        Action::WriteSeat,
-        &authority::to_site(&mut change.tx, actor, &site).await?,
-    )?;
+    let (site, mut seat) = locked_seat(actor, want.seat, want.seen, &[], change).await?;
     if want.place.is_some_and(|place| !place.is_sound()) {
         return Err(input::invalid("place").into());
-    }
-
-    locks::lock_all(&mut change.tx, &[], &[want.seat]).await?;
-    let mut seat = seats::get(&mut change.tx, actor.scope(), want.seat)
-        .await?
-        .ok_or(Code::NotFound)?;
-    if want.seen.is_some_and(|version| version != seat.version) {
-        return Err(Code::VersionMismatch.into());
     }
     let scope = Scope::Organisation(site.operator);
     seats::set_place(&mut change.tx, scope, seat.id, want.place).await?;
     seat.place = want.place;
     seat.version += 1;
-    let body = RegistryBody {
-        id: Some(ByteArray::from(seat.id.0)),
-        parent: Some(ByteArray::from(seat.zone.0)),
-    };
-    let draft = Draft::new(app, Some(site.id), EventCode::SeatPlaced)
-        .actor(app, actor)
-        .body(&body);
-    record(&mut change.tx, app, draft).await?;
+    let code = EventCode::SeatPlaced;
+    record_registry(
+        &mut change.tx,
+        app,
+        actor,
+        site.id,
+        code,
+        (seat.id.0, seat.zone.0),
+    )
+    .await?;
     Ok(seat)
 }

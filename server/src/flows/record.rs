@@ -1,7 +1,9 @@
 //! Records one event of the server's own, in the transaction of the change that it is about.
 
+use minicbor::bytes::ByteArray;
 use sekisho_domain::evidence::disclosure;
 use sekisho_domain::ids::{BookingId, EventId, PassId, PersonId, SiteId, SubjectId};
+use sekisho_domain::wire::body::RegistryBody;
 use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::event::Event;
 
@@ -152,4 +154,21 @@ pub async fn record(tx: &mut Tx, app: &App, draft: Draft) -> Result<EventId, Flo
     queue_webhooks(tx, &row, draft.about).await?;
     app.pending.notify_one();
     Ok(id)
+}
+
+/// Records that something of a site was added or changed: what it is and to what it belongs, both as ids.
+pub(super) async fn record_registry(
+    tx: &mut Tx,
+    app: &App,
+    actor: &Actor,
+    site: SiteId,
+    code: EventCode,
+    (id, parent): ([u8; 16], [u8; 16]),
+) -> Result<EventId, FlowError> {
+    let body = RegistryBody {
+        id: Some(ByteArray::from(id)),
+        parent: Some(ByteArray::from(parent)),
+    };
+    let draft = Draft::new(app, Some(site), code).actor(app, actor);
+    record(tx, app, draft.body(&body)).await
 }

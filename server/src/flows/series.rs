@@ -112,10 +112,13 @@ impl Ground {
             end: during.end,
         };
         let mut facts = facts(tx, &request, &self.site, &self.seat, self.person.id).await?;
-        for taken in [&mut facts.seat_taken, &mut facts.person_taken] {
-            taken.retain(|it| Some(*it) != free);
-            taken.extend(mine);
-        }
+        // What it takes from others is wider by the minutes around each booking.
+        let around = |it: &Interval| facts.inventory.buffers.around(it);
+        let (free_around, mine_around) = (free.as_ref().map(around), mine.iter().map(around));
+        facts.seat_taken.retain(|it| Some(*it) != free_around);
+        facts.seat_taken.extend(mine_around.collect::<Vec<_>>());
+        facts.person_taken.retain(|it| Some(*it) != free);
+        facts.person_taken.extend(mine);
         Ok(judge(self.seat.id, during, &facts, now))
     }
 

@@ -295,9 +295,21 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::orders::change_mode))
         .routes(routes!(api::orders::get))
         .routes(routes!(api::seats::seats_of, api::seats::create_seat_at))
-        .routes(routes!(api::seats::get))
+        .routes(routes!(api::seats::get, api::seats::patch))
         .routes(routes!(api::seats::put_place, api::seats::delete_place))
-        .routes(routes!(api::seats::taken_at))
+        .routes(routes!(api::inventory::parts, api::inventory::put_parts))
+        .routes(routes!(
+            api::inventory::floors_of,
+            api::inventory::create_floor_at
+        ))
+        .routes(routes!(api::inventory::floor, api::inventory::put_floor))
+        .routes(routes!(
+            api::inventory::pools_of,
+            api::inventory::create_pool_at
+        ))
+        .routes(routes!(api::inventory::get_pool, api::inventory::put_pool))
+        .routes(routes!(api::availability::taken_at))
+        .routes(routes!(api::availability::free_at))
         .routes(routes!(api::people::list, api::people::create))
         .routes(routes!(api::people::get))
         .routes(routes!(api::people::suspend))

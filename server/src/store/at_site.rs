@@ -7,8 +7,9 @@ use super::columns::{interval, read};
 use super::{Scope, Tx};
 use crate::on;
 
-/// When seats are taken, never by whom: every allocation that keeps a seat of the site from others within `during`, by seat and start. A site that the scope can
-/// see shows all of them: who books has to know what is free.
+/// When seats are taken, never by whom: whatever keeps a seat of the site from others within `during`, by seat and start; also a
+/// booking of one of its parts or of a room that it is part of, and the minutes around each. A site that the scope can see shows
+/// all of them: who books has to know what is free.
 pub async fn taken(
     tx: &mut Tx,
     scope: Scope,
@@ -16,16 +17,16 @@ pub async fn taken(
     during: Interval,
 ) -> sqlx::Result<Vec<(SeatId, Interval)>> {
     let rows: Vec<(String, i64, i64)> = on!(tx, c => sqlx::query_as(
-        "SELECT al.seat_id, al.starts_at, al.ends_at
+        "SELECT DISTINCT t.id, o.starts_at, o.ends_at
            FROM seat t
            JOIN site s ON s.id = t.site_id
-           JOIN allocation al ON al.seat_id = t.id
+           JOIN seat_unit u ON u.seat_id = t.id
+           JOIN occupancy o ON o.unit_id = u.unit_id
           WHERE t.site_id = $1
             AND ($2 IS NULL OR s.operator_id = $2
                  OR EXISTS (SELECT 1 FROM site_access a WHERE a.site_id = s.id AND a.company_id = $2))
-            AND al.state IN ('held', 'confirmed', 'present', 'left')
-            AND al.starts_at < $4 AND $3 < al.ends_at
-          ORDER BY al.seat_id, al.starts_at")
+            AND o.starts_at < $4 AND $3 < o.ends_at
+          ORDER BY t.id, o.starts_at")
         .bind(site.text())
         .bind(scope.bind())
         .bind(during.start.0)

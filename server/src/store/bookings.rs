@@ -344,28 +344,6 @@ pub async fn current(
     row.map(Booking::try_from).transpose()
 }
 
-/// When a seat is taken within `during`, whoever has it.
-pub async fn seat_taken(
-    tx: &mut Tx,
-    seat: SeatId,
-    during: Interval,
-) -> sqlx::Result<Vec<Interval>> {
-    let rows: Vec<(i64, i64)> = on!(tx, c => sqlx::query_as(
-        "SELECT starts_at, ends_at
-           FROM allocation
-          WHERE seat_id = $1
-            AND state IN ('held', 'confirmed', 'present', 'left')
-            AND starts_at < $3 AND $2 < ends_at
-          ORDER BY starts_at")
-        .bind(seat.text())
-        .bind(during.start.0)
-        .bind(during.end.0)
-        .fetch_all(c).await)?;
-    rows.into_iter()
-        .map(|(start, end)| interval(start, end))
-        .collect()
-}
-
 /// When a person is taken within `during`, wherever.
 pub async fn person_taken(
     tx: &mut Tx,

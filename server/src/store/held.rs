@@ -8,7 +8,7 @@ use super::columns::{corrupt, one, read};
 use super::{Scope, Tx};
 use crate::on;
 
-/// Releases what is held for a person or on a seat and has run out by `now`, so that it meets nothing that is written next; whose
+/// Releases what is held for a person, or on a seat, a part of it or a room that it is part of, and has run out by `now`, so that it meets nothing that is written next; whose
 /// bookings those were. Under the lock of that person or seat.
 pub async fn release_run_out(
     tx: &mut Tx,
@@ -21,7 +21,11 @@ pub async fn release_run_out(
             SET state = 'released', version = version + 1
           WHERE state = 'held'
             AND hold_until <= $3
-            AND (person_id = $1 OR seat_id = $2)
+            AND (person_id = $1
+                 OR seat_id IN (SELECT w.seat_id
+                                  FROM seat_unit u
+                                  JOIN seat_unit w ON w.unit_id = u.unit_id
+                                 WHERE u.seat_id = $2))
          RETURNING booking_id")
         .bind(person.map(|id| id.text()))
         .bind(seat.map(|id| id.text()))

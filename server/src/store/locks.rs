@@ -2,10 +2,10 @@
 
 use sekisho_domain::ids::{PersonId, SeatId};
 
-use super::Tx;
+use super::{Tx, occupancy};
 use crate::on;
 
-/// Locks people, then seats, each by id. A flow that also locks a site does that last ([`super::sites::bump_facts`]).
+/// Locks people, then seats with the seats that they are made of, each by id. A flow that also locks a site does that last ([`super::sites::bump_facts`]).
 /// [`sqlx::Error::RowNotFound`] when one of them is not there.
 pub async fn lock_all(tx: &mut Tx, people: &[PersonId], seats: &[SeatId]) -> sqlx::Result<()> {
     let mut people = people.to_vec();
@@ -21,6 +21,9 @@ pub async fn lock_all(tx: &mut Tx, people: &[PersonId], seats: &[SeatId]) -> sql
             .fetch_one(c).await)?;
     }
     let mut seats = seats.to_vec();
+    for n in 0..seats.len() {
+        seats.extend(occupancy::units(tx, seats[n]).await?);
+    }
     seats.sort_unstable();
     seats.dedup();
     for seat in seats {

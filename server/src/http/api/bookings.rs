@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use sekisho_domain::authority::Action;
 use sekisho_domain::booking::AllocationState;
-use sekisho_domain::ids::{BookingId, OrganisationId, PersonId, SeatId, SiteId};
+use sekisho_domain::ids::{BookingId, OrganisationId, PersonId, PoolId, SeatId, SiteId};
 use sekisho_domain::refusal::Code;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,6 +18,7 @@ use super::when::{When, instants};
 use super::{Problem, Reader};
 use crate::app::App;
 use crate::flows::authority;
+use crate::flows::book_pool::{BookPool, book_pool};
 use crate::flows::book_seat::{BookSeat, book_seat};
 use crate::flows::cancel_booking::cancel_booking_at;
 use crate::flows::change_booking::{ChangeBooking, change_booking, undo_change};
@@ -29,7 +30,7 @@ use crate::flows::undo_cancel::undo_cancel;
 use crate::http::extract::{IfMatch, Json, NoBody, Path, Query};
 use crate::http::problem::{Error, Result};
 use crate::http::session::Caller;
-use crate::store::bookings;
+use crate::store::{bookings, pools};
 
 /// A booking.
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,13 +68,16 @@ pub struct Booking {
     pub created_at: Time,
 }
 
-/// A seat to book.
+/// A seat to book, or any seat of a pool.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddBooking {
-    /// Which seat.
-    #[schema(value_type = String)]
-    pub seat: SeatId,
+    /// Which seat; or else `pool`.
+    #[schema(value_type = Option<String>)]
+    pub seat: Option<SeatId>,
+    /// Any seat of which pool; or else `seat`. Cannot be held.
+    #[schema(value_type = Option<String>)]
+    pub pool: Option<PoolId>,
     /// From when: RFC 3339 with an offset, or a local time with its zone. A bare local time is refused.
     #[schema(inline)]
     pub start: When,
@@ -158,23 +162,61 @@ pub async fn create(
         .person
         .or(caller.person.as_ref().map(|me| me.id))
         .ok_or_else(|| Error::invalid("person: a token has to say for whom"))?;
-    let (starts_at, ends_at) = instants(&app, &caller, want.seat, (&want.start, &want.end)).await?;
-    let (minutes, want) = (
-        want.hold_minutes,
-        BookSeat {
-            person,
-            seat: want.seat,
-            starts_at,
-            ends_at,
-        },
-    );
-    let made: Booking = match minutes {
-        None => book_seat(&app, &caller.actor, want).await?.into(),
-        Some(minutes) => hold_seat(&app, &caller.actor, want, minutes).await?.into(),
+    let made = match (want.seat, want.pool) {
+        (Some(seat), None) => of_seat(&app, &caller, person, seat, &want).await?,
+        (None, Some(pool)) if want.hold_minutes.is_none() => {
+            of_pool(&app, &caller, person, pool, &want).await?
+        }
+        _ => {
+            return Err(Error::invalid(
+                "seat or pool: one of them, and only a seat is held",
+            ));
+        }
     };
+    let made = Booking::from(made);
     let mut response = created(&format!("/api/v1/bookings/{}", made.id), &made);
     response.headers_mut().extend(etag(made.version));
     Ok(response)
+}
+
+async fn of_seat(
+    app: &Arc<App>,
+    caller: &Caller,
+    person: PersonId,
+    seat: SeatId,
+    want: &AddBooking,
+) -> Result<bookings::Booking> {
+    let (starts_at, ends_at) = instants(app, caller, seat, (&want.start, &want.end)).await?;
+    let it = BookSeat {
+        person,
+        seat,
+        starts_at,
+        ends_at,
+    };
+    Ok(match want.hold_minutes {
+        None => book_seat(app, &caller.actor, it).await?,
+        Some(minutes) => hold_seat(app, &caller.actor, it, minutes).await?,
+    })
+}
+
+async fn of_pool(
+    app: &Arc<App>,
+    caller: &Caller,
+    person: PersonId,
+    pool: PoolId,
+    want: &AddBooking,
+) -> Result<bookings::Booking> {
+    let any = pools::any(&mut app.db.read().await?, caller.actor.scope(), pool).await?;
+    // Local times are those of the site, and so of any of its seats.
+    let any = any.ok_or(Error::from(Code::NotFound))?;
+    let (starts_at, ends_at) = instants(app, caller, any, (&want.start, &want.end)).await?;
+    let it = BookPool {
+        person,
+        pool,
+        starts_at,
+        ends_at,
+    };
+    Ok(book_pool(app, &caller.actor, it).await?)
 }
 
 /// Bookings, in the order in which they were made.

@@ -6,6 +6,7 @@
 )]
 
 pub mod approvals;
+pub mod availability;
 pub mod bookings;
 pub mod displays;
 pub mod document;
@@ -16,6 +17,7 @@ pub mod feeds;
 pub mod gateways;
 pub mod groups;
 pub mod health;
+pub mod inventory;
 pub mod orders;
 pub mod organisations;
 pub mod passes;

@@ -1,4 +1,4 @@
-//! Seats: what they are, where they stand, and when they are taken.
+//! Seats: what they are and where they stand.
 
 use std::sync::Arc;
 
@@ -7,22 +7,23 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use sekisho_domain::authority::Action;
-use sekisho_domain::ids::{SeatId, SiteId, ZoneId};
+use sekisho_domain::booking::inventory::{self, Acoustic, Visual};
+use sekisho_domain::ids::{FloorId, PoolId, SeatId, SiteId, ZoneId};
 use sekisho_domain::refusal::Code;
-use sekisho_domain::time::Interval;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use super::types::{Page, Time, created, etag};
 use super::{Problem, Reader};
 use crate::app::App;
+use crate::flows::change_seat::{self, SeatChanges};
 use crate::flows::create_seat::{CreateSeat, create_seat};
 use crate::flows::place_seat::{PlaceSeat, place_seat};
-use crate::http::extract::{IfMatch, Json, Path, Query};
+use crate::http::extract::{IfMatch, Json, Path};
 use crate::http::problem::{Error, Result};
 use crate::http::session::Caller;
 use crate::store::seats::SeatKind;
-use crate::store::{at_site, seats, zones};
+use crate::store::{seats, zones};
 
 /// Desk, booth, room or phone box.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,10 +42,116 @@ pub struct Seat {
     /// `desk`, `booth`, `room` or `phone_box`.
     #[schema(value_type = String)]
     pub kind: SeatKind,
-    /// Where it stands on the site's plan; null: pages lay it out by its zone.
+    /// On which floor; null where the site has none.
+    #[schema(value_type = Option<String>)]
+    pub floor: Option<FloorId>,
+    /// Where it stands on the plan of its floor; null: pages lay it out by its zone.
     pub place: Option<Place>,
-    /// Counts changes of the place; the ETag.
+    /// How well it keeps eyes out: `open`, `screened` or `enclosed`.
+    #[schema(value_type = String)]
+    pub visual: Visual,
+    /// How well it keeps ears out: `open`, `damped` or `soundproof`.
+    #[schema(value_type = String)]
+    pub acoustic: Acoustic,
+    /// Whether a monitor stands there.
+    pub monitor: bool,
+    /// Whether it can be used in a wheelchair.
+    pub accessible: bool,
+    /// Power sockets.
+    pub sockets: u8,
+    /// Why and until when it cannot be used; null: in service.
+    pub out_of_service: Option<Outage>,
+    /// Minutes before each booking that nobody else gets.
+    pub before_minutes: u16,
+    /// Minutes after each booking that nobody else gets.
+    pub after_minutes: u16,
+    /// Its pool; null: it is booked by itself.
+    #[schema(value_type = Option<String>)]
+    pub pool: Option<PoolId>,
+    /// Counts changes; the ETag.
     pub version: i64,
+}
+
+/// A seat that cannot be used for now.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outage {
+    /// Why, in one's own words; who books is told.
+    pub reason: String,
+    /// From when on it can be used again; null: until further notice.
+    #[schema(inline)]
+    pub until: Option<Time>,
+}
+
+/// What of a seat changes; what is absent stays as it is.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangeSeat {
+    /// Its name.
+    pub name: Option<String>,
+    /// `desk`, `booth`, `room` or `phone_box`; the same for all of a pool.
+    #[schema(value_type = Option<String>)]
+    pub kind: Option<SeatKind>,
+    /// In which zone of the site.
+    #[schema(value_type = Option<String>)]
+    pub zone: Option<ZoneId>,
+    /// On which floor of the site; null: on none.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    pub floor: Option<Option<FloorId>>,
+    /// `open`, `screened` or `enclosed`.
+    #[schema(value_type = Option<String>)]
+    pub visual: Option<Visual>,
+    /// `open`, `damped` or `soundproof`.
+    #[schema(value_type = Option<String>)]
+    pub acoustic: Option<Acoustic>,
+    /// Whether a monitor stands there.
+    pub monitor: Option<bool>,
+    /// Whether it can be used in a wheelchair.
+    pub accessible: Option<bool>,
+    /// Power sockets, at most 99.
+    #[schema(maximum = 99)]
+    pub sockets: Option<u8>,
+    /// Out of service; null: in service again. Bookings that are there already stay.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<Outage>)]
+    pub out_of_service: Option<Option<Outage>>,
+    /// Minutes before each booking made from now on that nobody else gets, at most 480.
+    #[schema(maximum = 480)]
+    pub before_minutes: Option<u16>,
+    /// Minutes after each booking made from now on that nobody else gets, at most 480.
+    #[schema(maximum = 480)]
+    pub after_minutes: Option<u16>,
+}
+
+/// Tells null from absent.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl From<ChangeSeat> for SeatChanges {
+    fn from(it: ChangeSeat) -> Self {
+        let outage = |it: Outage| inventory::Outage {
+            reason: it.reason,
+            until: it.until.map(|at| at.0),
+        };
+        Self {
+            name: it.name,
+            kind: it.kind,
+            zone: it.zone,
+            floor: it.floor,
+            visual: it.visual,
+            acoustic: it.acoustic,
+            monitor: it.monitor,
+            accessible: it.accessible,
+            sockets: it.sockets,
+            outage: it.out_of_service.map(|it| it.map(outage)),
+            before_min: it.before_minutes,
+            after_min: it.after_minutes,
+        }
+    }
 }
 
 /// A rectangle on the plan of a site, in its units (about 10 cm), from its upper left corner.
@@ -81,39 +188,6 @@ pub struct AddSeat {
     pub place: Option<Place>,
 }
 
-/// Between which instants.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct Window {
-    /// RFC 3339 with an offset.
-    #[param(value_type = String)]
-    pub from: Time,
-    /// RFC 3339 with an offset; at most 35 days later.
-    #[param(value_type = String)]
-    pub to: Time,
-}
-
-/// A seat and when it is taken. Never by whom.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Availability {
-    /// Which seat.
-    pub seat: Seat,
-    /// When it is taken, by start.
-    pub taken: Vec<Span>,
-}
-
-/// A half-open span.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Span {
-    /// First instant inside.
-    #[schema(inline)]
-    pub start: Time,
-    /// First instant no longer inside.
-    #[schema(inline)]
-    pub end: Time,
-}
-
 impl From<seats::Seat> for Seat {
     fn from(it: seats::Seat) -> Self {
         Self {
@@ -125,6 +199,19 @@ impl From<seats::Seat> for Seat {
             place: it
                 .place
                 .map(|seats::Place { x, y, w, h }| Place { x, y, w, h }),
+            floor: it.floor,
+            visual: it.attributes.visual,
+            acoustic: it.attributes.acoustic,
+            monitor: it.attributes.monitor,
+            accessible: it.attributes.accessible,
+            sockets: it.attributes.sockets,
+            out_of_service: it.outage.map(|it| Outage {
+                reason: it.reason,
+                until: it.until.map(Time::from),
+            }),
+            before_minutes: it.buffers.before_min,
+            after_minutes: it.buffers.after_min,
+            pool: it.pool.map(|(pool, _)| pool),
             version: it.version,
         }
     }
@@ -185,7 +272,26 @@ pub async fn get(mut reader: Reader, Path(id): Path<SeatId>) -> Result<(HeaderMa
     Ok((etag(seat.version), Answer(seat.into())))
 }
 
-/// Says where a seat stands on the site's plan. `If-Match` makes sure that nobody changed it meanwhile.
+/// Changes what a seat is. `If-Match` makes sure that nobody changed it meanwhile.
+#[utoipa::path(patch, path = "/api/v1/seats/{seat}", tag = "sites", params(("seat" = String, Path), ("If-Match" = Option<String>, Header)), request_body = ChangeSeat,
+    responses((status = 200, body = Seat), (status = "default", body = Problem)))]
+pub async fn patch(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(seat): Path<SeatId>,
+    IfMatch(seen): IfMatch,
+    Json(set): Json<ChangeSeat>,
+) -> Result<(HeaderMap, Answer<Seat>)> {
+    let want = change_seat::ChangeSeat {
+        seat,
+        seen,
+        set: set.into(),
+    };
+    let changed = change_seat::change_seat(&app, &caller.actor, want).await?;
+    Ok((etag(changed.version), Answer(changed.into())))
+}
+
+/// Says where a seat stands on the plan of its floor. `If-Match` makes sure that nobody changed it meanwhile.
 #[utoipa::path(put, path = "/api/v1/seats/{seat}/place", tag = "sites", params(("seat" = String, Path), ("If-Match" = Option<String>, Header)), request_body = Place,
     responses((status = 200, body = Seat), (status = "default", body = Problem)))]
 pub async fn put_place(
@@ -216,46 +322,4 @@ pub async fn delete_place(
     };
     let changed = place_seat(&app, &caller.actor, want).await?;
     Ok((etag(changed.version), Answer(changed.into())))
-}
-
-/// When the seats of a site are taken.
-#[utoipa::path(get, path = "/api/v1/sites/{site}/availability", tag = "sites", params(("site" = String, Path), Window),
-    responses((status = 200, body = Page<Availability>), (status = "default", body = Problem)))]
-pub async fn taken_at(
-    mut reader: Reader,
-    Path(id): Path<SiteId>,
-    Query(window): Query<Window>,
-) -> Result<Answer<Page<Availability>>> {
-    let (site, scope) = (reader.site(id, Action::ReadSeat).await?, reader.scope());
-    let taken = at_site::taken(&mut reader.tx, scope, site.id, window.read()?).await?;
-    let seats = seats::list(&mut reader.tx, scope, site.id).await?;
-    Ok(Page::all(
-        seats
-            .into_iter()
-            .map(|seat| Availability::of(seat, &taken))
-            .collect(),
-    ))
-}
-
-impl Window {
-    fn read(&self) -> Result<Interval> {
-        let window =
-            Interval::new(self.from.0, self.to.0).filter(|it| it.duration_ms() <= 35 * 86_400_000);
-        window.ok_or_else(|| Error::invalid("from before to, at most 35 days apart"))
-    }
-}
-
-impl Availability {
-    fn of(seat: seats::Seat, taken: &[(SeatId, Interval)]) -> Self {
-        let own = taken.iter().filter(|(id, _)| *id == seat.id);
-        Self {
-            taken: own
-                .map(|(_, it)| Span {
-                    start: it.start.into(),
-                    end: it.end.into(),
-                })
-                .collect(),
-            seat: seat.into(),
-        }
-    }
 }

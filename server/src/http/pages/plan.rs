@@ -185,6 +185,7 @@ pub(super) fn fitting(text: &str, width: i64) -> String {
 mod tests {
     use super::*;
     use crate::store::seats::SeatKind;
+    use sekisho_domain::booking::inventory::{Attributes, Buffers};
     use sekisho_domain::ids::SiteId;
     use sekisho_domain::time::Timestamp;
 
@@ -195,7 +196,12 @@ mod tests {
             zone: ZoneId([zone; 16]),
             name: format!("A-{n}"),
             kind: SeatKind::Desk,
+            floor: None,
             place: place.map(|(x, y, w, h)| Place { x, y, w, h }),
+            attributes: Attributes::default(),
+            outage: None,
+            buffers: Buffers::default(),
+            pool: None,
             version: 1,
             created_at: Timestamp(0),
         }
