@@ -48,6 +48,7 @@ mod oracle;
 mod orders;
 mod outbox;
 mod page_scene;
+mod page_scene_outwards;
 mod page_table;
 mod pages;
 mod parity;

@@ -7,8 +7,6 @@ use sekisho_domain::ids::{ApprovalId, CommandId, EventId, GroupId, PersonId, Ser
 use sekisho_domain::wire::uplink::Order;
 use sekisho_server::app::App;
 use sekisho_server::flows::Actor;
-use sekisho_server::flows::add_display::{AddDisplay, add_display};
-use sekisho_server::flows::add_webhook::{AddWebhook, add_webhook};
 use sekisho_server::flows::book_group::{BookGroup, book_group};
 use sekisho_server::flows::create_person::{CreatePerson, create_person};
 use sekisho_server::flows::create_series::{CreateSeries, create_series};
@@ -26,6 +24,7 @@ use sekisho_tests::busy::{Busy, HOSTILE};
 use sekisho_tests::world::{World, acting, span};
 
 use self::As::{Member, Nobody, Owner};
+use crate::page_scene_outwards::outwards;
 
 /// Who looks at a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -493,25 +492,4 @@ impl Scene {
             ),
         ]
     }
-}
-
-/// The paths of a screen and of a webhook.
-async fn outwards(app: &App, owner: &Actor, busy: &Busy) -> (String, String) {
-    let want = AddDisplay {
-        site: busy.world.site.id,
-        seat: None,
-        name: HOSTILE.to_owned(),
-    };
-    let display = add_display(app, owner, want).await.unwrap();
-    let want = AddWebhook {
-        organisation: busy.world.operator.id,
-        name: HOSTILE.to_owned(),
-        url: "https://example.com/hook".to_owned(),
-        events: vec!["booking.*".to_owned()],
-    };
-    let webhook = add_webhook(app, owner, want).await.unwrap();
-    (
-        format!("/display/{}", display.secret),
-        format!("/webhooks/{}", webhook.id),
-    )
 }
