@@ -177,7 +177,7 @@ impl Asking {
         let from = self.0.tomorrow;
         let until = from.plus_ms(10 * HOUR_MS);
         let path = format!(
-            "{}/api/v1/sites/{site}/availability?from={}&to={}",
+            "{}/api/v1/sites/{site}/free?from={}&to={}",
             self.0.url,
             from.rfc3339(),
             until.rfc3339()
