@@ -146,6 +146,14 @@ actions! {
     ReadSiteAccess "site_access.read" own NOBODY same RUNS operated READS accessible NOBODY;
     /// Open a site to a company, or close it again.
     WriteSiteAccess "site_access.write" own NOBODY same NOBODY operated OWNER accessible NOBODY;
+    /// See limits, plans and what is used of them; own: of oneself.
+    ReadQuota "quota.read" own ALL same RUNS operated NOBODY accessible NOBODY;
+    /// Set, change and end limits and plans of the actor's organisation.
+    WriteQuota "quota.write" own NOBODY same RUNS operated NOBODY accessible NOBODY;
+    /// See a company's conditions for sites and seats; they explain refusals, so everybody there sees them.
+    ReadCompanyPolicy "company_policy.read" own NOBODY same ALL operated NOBODY accessible NOBODY;
+    /// Set them.
+    WriteCompanyPolicy "company_policy.write" own NOBODY same RUNS operated NOBODY accessible NOBODY;
     /// See a zone.
     ReadZone "zone.read" own NOBODY same NOBODY operated ALL accessible ALL;
     /// Add or change a zone.

@@ -12,6 +12,7 @@ mod group;
 mod hours;
 pub mod inventory;
 pub mod pool;
+pub mod quota;
 pub mod series;
 mod usual;
 mod waiting;
@@ -93,6 +94,8 @@ pub struct Facts {
     pub free_seats: Vec<SeatId>,
     /// What a booking has to wait for before it counts.
     pub terms: Terms,
+    /// What may be booked in all.
+    pub quota: quota::Facts,
 }
 
 /// When a company reaches a site (`site_access`).
@@ -189,7 +192,8 @@ fn standing(during: &Interval, facts: &Facts, zone: &Zone) -> Result<(), Refusal
         return Err(refusal);
     }
     require_open(zone, &facts.time_zone, &facts.opening_hours, during)?;
-    facts.inventory.require_service(during)
+    facts.inventory.require_service(during)?;
+    quota::check(&facts.quota, during, zone)
 }
 
 /// Whether neither the person nor the seat is taken.
@@ -273,7 +277,11 @@ fn alternatives(
             | Code::OffGrid
             | Code::TooLong
             | Code::ApprovalTooLate
+            | Code::QuotaReached
     );
+    if code == Code::QuotaReached {
+        found.extend(within_budget(request, facts, zone, now));
+    }
     if other_time_helps && found.len() < ALTERNATIVES_MAX {
         found.extend(other_times(request, facts, zone, now));
     }
@@ -326,6 +334,23 @@ fn other_times(request: &Request, facts: &Facts, zone: &Zone, now: Timestamp) ->
         .filter_map(possible)
         .take(ALTERNATIVES_MAX)
         .collect()
+}
+
+/// The same seat from the same time, for as long as the quotas still bear.
+fn within_budget(
+    request: &Request,
+    facts: &Facts,
+    zone: &Zone,
+    now: Timestamp,
+) -> Option<Alternative> {
+    let asked = Interval::new(request.start, request.end)?;
+    let longest = quota::longest(&facts.quota, &asked, zone)?;
+    let end = zone.step_at_or_before(request.start.plus_ms(longest), grid_ms(facts))?;
+    let (during, _) = rules(&Request { end, ..*request }, facts, zone, now).ok()?;
+    Some(Alternative {
+        seat: request.seat,
+        during,
+    })
 }
 
 /// Where within `window` the site is open and neither seat nor person is taken.

@@ -184,6 +184,14 @@ ids! {
     WebhookId = "whk";
     /// One message to such an address.
     MessageId = "msg";
+    /// How much may be booked.
+    QuotaId = "quo";
+    /// A named set of limits.
+    PlanId = "pln";
+    /// What somebody has used of a limit.
+    AccountId = "qac";
+    /// What a booking took from an account or gave back.
+    EntryId = "qen";
 }
 
 /// What a certificate's common name and an MQTT identity say: class and id, e.g. `gw-01jd…`.

@@ -96,6 +96,7 @@ codes! {
     TooFarAhead "too_far_ahead" 422 "まだ予約できない先の日時です。" "That is further ahead than can be booked.";
     SiteNotOpen "site_not_open" 409 "この施設はまだ利用を開始していません。" "This site is not in operation yet.";
     SiteNotAvailable "site_not_available" 403 "所属する企業は、この施設を利用できません。" "The company has no access to this site at that time.";
+    QuotaReached "quota_reached" 409 "予約できる上限に達しています。" "That is more than may be booked: a limit is reached.";
     PersonSuspended "person_suspended" 403 "利用が停止されています。" "Use is suspended for this person.";
     BookingEnded "booking_ended" 409 "この予約はすでに終わっています。" "This booking has already ended.";
     BookingCancelled "booking_cancelled" 409 "この予約は取り消されています。" "This booking was cancelled.";

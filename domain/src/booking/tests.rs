@@ -40,6 +40,7 @@ pub(super) fn facts() -> Facts {
         person_taken: Vec::new(),
         free_seats: Vec::new(),
         terms: Terms::default(),
+        quota: quota::Facts::default(),
     }
 }
 

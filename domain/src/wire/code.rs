@@ -210,6 +210,15 @@ codes! {
     0x0D33 PoolCreated "pool.created";
     0x0D34 PoolChanged "pool.changed";
     0x0D35 PlanDrawn "plan.drawn";
+    0x0D40 QuotaSet "quota.set";
+    0x0D41 QuotaChanged "quota.changed";
+    0x0D42 QuotaEnded "quota.ended";
+    0x0D43 PlanCreated "plan.created";
+    0x0D44 PlanGiven "plan.given";
+    0x0D45 PlanTaken "plan.taken";
+    0x0D46 SiteAccessEnded "site_access.ended";
+    0x0D47 CompanyPolicySet "company_policy.set";
+    0x0D48 FairUseSet "fair_use.set";
     0x0D50 FeedCreated "feed.created";
     0x0D51 FeedRotated "feed.rotated";
     0x0D52 FeedRevoked "feed.revoked";

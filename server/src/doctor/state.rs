@@ -10,6 +10,7 @@ use sekisho_domain::wire::keyring::{Keyring, Purpose as Named};
 
 use super::{Finding, span};
 use crate::config::Config;
+use crate::flows::check_quotas::check_quotas;
 use crate::flows::open_log::log_purpose;
 use crate::store::gateways::{Gateway, GatewayState};
 use crate::store::holds::Kind;
@@ -171,7 +172,24 @@ async fn rows(
     }
     found.extend(backlog(&mut tx, running, now).await?);
     found.push(mails(&mut tx, now).await?);
+    found.push(limits(&mut tx).await?);
     Ok(found)
+}
+
+/// Balances are the sums of their entries, and these are what follows from the bookings.
+async fn limits(tx: &mut Tx) -> anyhow::Result<Finding> {
+    let (seen, wrong) = check_quotas(tx).await?;
+    Ok(match wrong.first() {
+        None => Finding::ok("quotas", format!("{seen} limits, every balance adds up")),
+        Some(first) => Finding::fail(
+            "quotas",
+            format!(
+                "{} balances do not add up, the first: {first:?}",
+                wrong.len()
+            ),
+            "no booking is lost; the limit counts wrongly. End it and set it again, and report this with a copy of the database",
+        ),
+    })
 }
 
 /// A long list is named before gateways refuse it.

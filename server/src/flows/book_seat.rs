@@ -14,15 +14,16 @@ use super::ask_approval::{AWAITED, ask_approval};
 use super::cancel_booking::{note, push, say};
 use super::change::{Change, change};
 use super::release_run_out::lock_seats;
-use super::{Actor, FlowError, Who, authority};
+use super::{Actor, FlowError, Who, authority, charge};
 use crate::app::App;
 use crate::store::bookings::{self, Booking};
 use crate::store::people::Person;
+use crate::store::quotas::Party;
 use crate::store::seats::Seat;
 use crate::store::sites::{Site, SiteState};
 use crate::store::{
-    Scope, Tx, approval_rules, columns, db, held, occupancy, people, seats, series, site_access,
-    sites,
+    Scope, Tx, approval_rules, columns, db, held, locks, occupancy, people, seats, series,
+    site_access, sites,
 };
 
 /// How many other free seats are looked for.
@@ -73,6 +74,8 @@ pub(super) async fn attempt(
         &relations(&mut change.tx, actor, &site, &person).await?,
     )?;
 
+    let accounts = charge::accounts(change.app, &mut change.tx, &[party(&site, &person)]).await?;
+    locks::lock_accounts(&mut change.tx, &accounts).await?;
     lock_seats(change, &[person.id], &[seat.id]).await?;
     if let Some(booking) = made_before(actor, change).await? {
         return Ok(booking);
@@ -100,6 +103,16 @@ async fn made_before(actor: &Actor, change: &mut Change<'_>) -> Result<Option<Bo
     match made {
         Some(id) => Ok(bookings::get(&mut change.tx, actor.scope(), id).await?),
         None => Ok(None),
+    }
+}
+
+/// Whose limits concern a booking.
+pub(super) fn party(site: &Site, person: &Person) -> Party {
+    Party {
+        person: person.id,
+        company: person.organisation,
+        site: site.id,
+        operator: site.operator,
     }
 }
 
@@ -221,6 +234,7 @@ pub(super) async fn facts_alone(
         person_taken: bookings::person_taken(tx, person.id, window).await?,
         free_seats: Vec::new(),
         terms: terms(tx, site, seat, person.organisation).await?,
+        quota: charge::facts(tx, &party(site, &person), &site.time_zone, window).await?,
     })
 }
 

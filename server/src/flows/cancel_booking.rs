@@ -14,7 +14,7 @@ use super::locked_booking::locked_booking;
 use super::offer_freed::freed;
 use super::record::{Draft, record};
 use super::visits::end_hostless_visits;
-use super::{Actor, FlowError};
+use super::{Actor, FlowError, charge};
 use crate::app::App;
 use crate::store::bookings::Booking;
 use crate::store::{Scope, allocations, outbox, passes, subjects, waiting};
@@ -97,7 +97,7 @@ async fn is_offer(id: BookingId, change: &mut Change<'_>) -> Result<bool, FlowEr
     Ok(entry.is_some_and(|entry| entry.state == WaitingState::Offered))
 }
 
-/// Records what became of a booking, and leaves a line for side effects under the same name.
+/// Settles the accounts of a booking that was changed, records what became of it, and leaves a line for side effects under the same name.
 pub(super) async fn tell(
     app: &App,
     actor: &Actor,
@@ -143,6 +143,7 @@ pub(super) async fn note(
     code: EventCode,
     change: &mut Change<'_>,
 ) -> Result<(), FlowError> {
+    charge::settle(app, &mut change.tx, booking.id).await?;
     let subject = subjects::ensure(
         &mut change.tx,
         SubjectId::new(app.now().0, app.random()),

@@ -88,7 +88,8 @@ async fn attempt(
         return Ok(booking);
     }
     lift(&booking, change).await?;
-    let facts = facts(&mut change.tx, &request, &site, &seat, booking.person).await?;
+    let mut facts = facts(&mut change.tx, &request, &site, &seat, booking.person).await?;
+    facts.quota.held = Some(booking.during);
     let plan = booking::change(&was, &request, &facts, app.now())?;
     let before = Before {
         at: app.now(),
@@ -131,7 +132,8 @@ async fn undo(
         end: was.during.end,
     };
     lift(&booking, change).await?;
-    let facts = facts(&mut change.tx, &request, &site, &seat, booking.person).await?;
+    let mut facts = facts(&mut change.tx, &request, &site, &seat, booking.person).await?;
+    facts.quota.held = Some(booking.during);
     let before = before.as_ref().map(|(before, _)| before);
     let plan = booking::undo_change(&is, before, &facts, app.now())?;
     let written = Written {

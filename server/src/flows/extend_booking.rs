@@ -60,7 +60,8 @@ pub async fn could_extend(
         end: until,
     };
     let own = Some(booking.allocation);
-    let facts = facts_beside(tx, &request, &site, &seat, booking.person, own).await?;
+    let mut facts = facts_beside(tx, &request, &site, &seat, booking.person, own).await?;
+    facts.quota.held = Some(booking.during);
     Ok(booking::extend(&booking.allocation(), until, &facts, now))
 }
 

@@ -7,10 +7,12 @@ use sekisho_domain::refusal::Code;
 use super::change::Change;
 use super::offer_freed::line_for;
 use super::release_run_out::lock_seats;
-use super::{Actor, FlowError, authority};
+use super::{Actor, FlowError, authority, charge};
 use crate::store::bookings::{self, Booking};
+use crate::store::locks;
+use crate::store::quotas::Party;
 
-/// The booking as it is once its person, its seat and who waits for what it may free are locked, for an actor who may change it.
+/// The booking as it is once its accounts, its person, its seat and who waits for what it may free are locked, for an actor who may change it.
 /// Refused with `not_found`, `not_allowed`, or `version_mismatch` where it is not the version that the actor saw.
 pub(super) async fn locked_booking(
     actor: &Actor,
@@ -37,6 +39,14 @@ pub(super) async fn locked_with(
         Action::WriteBooking,
         &authority::to_booking(actor, &found),
     )?;
+    let party = Party {
+        person: found.person,
+        company: found.company,
+        site: found.site,
+        operator: found.operator,
+    };
+    let accounts = charge::accounts(change.app, &mut change.tx, &[party]).await?;
+    locks::lock_accounts(&mut change.tx, &accounts).await?;
     change.line = line_for(&mut change.tx, found.site, found.during).await?;
     let people: Vec<PersonId> = change.line.iter().copied().chain([found.person]).collect();
     lock_seats(change, &people, &[]).await?;

@@ -11,8 +11,8 @@ use super::locked_booking::locked_booking;
 use super::offer_freed::freed;
 use super::{Actor, FlowError};
 use crate::app::App;
-use crate::store::Scope;
-use crate::store::bookings::{self, Booking};
+use crate::store::bookings::Booking;
+use crate::store::{Scope, allocations};
 
 /// Releases a booking that has not ended. Refused with `not_found`, `not_allowed`, `booking_cancelled` or `booking_ended`.
 pub async fn release_booking(
@@ -37,12 +37,12 @@ async fn attempt(
 
     let left = booking.allocation();
     let scope = Scope::Organisation(booking.operator);
-    bookings::set_state(
+    allocations::release(
         &mut change.tx,
         scope,
         booking.allocation,
         booking.state,
-        state,
+        app.now(),
     )
     .await?;
     booking.state = state;

@@ -32,6 +32,29 @@ pub async fn cancel(
         .execute(c).await.map(|done| done.rows_affected()))?)
 }
 
+/// Gives the seat of an allocation of the scope back and keeps when; [`sqlx::Error::RowNotFound`] when it is not in state `from`.
+pub async fn release(
+    tx: &mut Tx,
+    scope: Scope,
+    allocation: AllocationId,
+    from: AllocationState,
+    at: Timestamp,
+) -> sqlx::Result<()> {
+    one(on!(tx, c => sqlx::query(
+        "UPDATE allocation
+            SET state = 'released', released_at = $3, version = version + 1
+          WHERE id = $1
+            AND state = $2
+            AND EXISTS (SELECT 1 FROM booking b
+                         WHERE b.id = allocation.booking_id
+                           AND ($4 IS NULL OR b.operator_id = $4 OR b.company_id = $4))")
+        .bind(allocation.text())
+        .bind(from.name())
+        .bind(at.0)
+        .bind(scope.bind())
+        .execute(c).await.map(|done| done.rows_affected()))?)
+}
+
 /// How an allocation of the scope was cancelled, and by whom ([`crate::flows::Actor::text`]); `None` when it is not cancelled.
 pub async fn cancelled(
     tx: &mut Tx,

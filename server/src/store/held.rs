@@ -18,7 +18,7 @@ pub async fn release_run_out(
 ) -> sqlx::Result<Vec<BookingId>> {
     let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as(
         "UPDATE allocation
-            SET state = 'released', version = version + 1
+            SET state = 'released', released_at = hold_until, version = version + 1
           WHERE state = 'held'
             AND hold_until <= $3
             AND (person_id = $1

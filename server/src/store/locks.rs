@@ -1,17 +1,28 @@
 //! Locks: rows that are touched first, always in the same order, so that two flows queue instead of crossing.
 
-use sekisho_domain::ids::{PersonId, SeatId};
+use sekisho_domain::ids::{AccountId, PersonId, SeatId};
 
 use super::{Tx, occupancy};
 use crate::on;
 
-/// Locks people, then seats with the seats that they are made of, each by id. A flow that also locks a site does that last ([`super::sites::bump_facts`]).
-/// [`sqlx::Error::RowNotFound`] when one of them is not there.
+/// Locks accounts of limits by id: first of all locks. [`sqlx::Error::RowNotFound`] when one of them is not there.
+pub async fn lock_accounts(tx: &mut Tx, accounts: &[AccountId]) -> sqlx::Result<()> {
+    for account in in_order(accounts) {
+        let _: (i64,) = on!(tx, c => sqlx::query_as(
+            "UPDATE quota_account
+                SET lock_version = lock_version + 1
+              WHERE id = $1
+             RETURNING lock_version")
+            .bind(account.text())
+            .fetch_one(c).await)?;
+    }
+    Ok(())
+}
+
+/// Locks people, then seats with the seats that they are made of, each by id; accounts come before ([`lock_accounts`]). A flow that also locks a site does that last
+/// ([`super::sites::bump_facts`]). [`sqlx::Error::RowNotFound`] when one of them is not there.
 pub async fn lock_all(tx: &mut Tx, people: &[PersonId], seats: &[SeatId]) -> sqlx::Result<()> {
-    let mut people = people.to_vec();
-    people.sort_unstable();
-    people.dedup();
-    for person in people {
+    for person in in_order(people) {
         let _: (i64,) = on!(tx, c => sqlx::query_as(
             "UPDATE person
                 SET lock_version = lock_version + 1
@@ -24,9 +35,7 @@ pub async fn lock_all(tx: &mut Tx, people: &[PersonId], seats: &[SeatId]) -> sql
     for n in 0..seats.len() {
         seats.extend(occupancy::units(tx, seats[n]).await?);
     }
-    seats.sort_unstable();
-    seats.dedup();
-    for seat in seats {
+    for seat in in_order(&seats) {
         let _: (i64,) = on!(tx, c => sqlx::query_as(
             "UPDATE seat
                 SET lock_version = lock_version + 1
@@ -36,4 +45,11 @@ pub async fn lock_all(tx: &mut Tx, people: &[PersonId], seats: &[SeatId]) -> sql
             .fetch_one(c).await)?;
     }
     Ok(())
+}
+
+fn in_order<T: Ord + Copy>(ids: &[T]) -> Vec<T> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }

@@ -23,6 +23,8 @@ pub mod organisations;
 pub mod passes;
 pub mod people;
 pub mod places;
+pub mod plans;
+pub mod quotas;
 pub mod seats;
 pub mod series;
 pub mod series_shown;
