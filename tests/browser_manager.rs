@@ -12,7 +12,7 @@ async fn every_page_is_accessible_in_two_languages_two_themes_and_two_sizes() {
         return;
     }
     let test = TestApp::sqlite().await;
-    let scene = Scene::on(&test, false).await;
+    let scene = Box::pin(Scene::on(&test, false)).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = sekisho_server::http::router(test.app.clone());

@@ -1,4 +1,5 @@
 //! Screens at doors, and the table of bookings: what they show, and to whom.
+#![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use sekisho_domain::authority::Role;
 use sekisho_domain::refusal::Code;

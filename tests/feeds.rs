@@ -1,4 +1,5 @@
 //! Calendar feeds: who gets an address, what it shows, and what other programs make of it.
+#![expect(clippy::similar_names, reason = "pairs of things that belong together")]
 #![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use std::path::{Path, PathBuf};

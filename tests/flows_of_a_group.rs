@@ -135,7 +135,7 @@ async fn all_of_them_or_none_and_who_was_in_the_way() {
             ]
         );
         // Not enough seats: how many there are, and when there would be.
-        let four = [&people[..], &[world.boss.clone()]].concat();
+        let four = [&people[..], std::slice::from_ref(&world.boss)].concat();
         let crowd = BookGroup {
             starts_at: at(3).plus_ms(-1_800_000),
             ends_at: at(3).plus_ms(1_800_000),

@@ -1,5 +1,4 @@
 //! Bookings that somebody has to approve: who is asked and how, who may answer, and what becomes of them.
-#![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use std::collections::BTreeSet;
 

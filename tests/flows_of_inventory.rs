@@ -1,4 +1,5 @@
 //! Floors, attributes, pools, rooms made of rooms and buffers, through the flows and on both engines.
+#![expect(clippy::similar_names, reason = "pairs of things that belong together")]
 #![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use sekisho_domain::authority::Role;

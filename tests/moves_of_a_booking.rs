@@ -1,4 +1,5 @@
 //! A booking moves to other times or another seat, all or nothing, with its grant and its passes, and back again for a minute.
+#![expect(clippy::similar_names, reason = "pairs of things that belong together")]
 #![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use sekisho_domain::authority::Role;

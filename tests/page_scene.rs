@@ -1,4 +1,5 @@
 //! A site with something of every kind, and a path for every route of the pages.
+#![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use sekisho_domain::authority::Role;
 use sekisho_domain::booking::series::{Dates, Pattern};

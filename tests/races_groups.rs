@@ -34,6 +34,10 @@ struct Sizes {
 
 impl Sizes {
     /// From the environment; small where it says nothing.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long to race is asked for from outside, as with every test runner"
+    )]
     fn of_environment() -> Self {
         let size = |name: &str, small: usize| {
             let said = std::env::var(name).ok();

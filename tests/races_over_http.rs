@@ -42,8 +42,8 @@ async fn one_of_sixty_four_gets_the_seat() {
             .secret;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/api/v1/bookings", listener.local_addr().unwrap());
-        let router = sekisho_server::http::router(Arc::clone(&test.app));
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+        let behind = sekisho_server::http::router(Arc::clone(&test.app));
+        let serving = tokio::spawn(async move { axum::serve(listener, behind).await });
 
         let clients: Vec<_> = (0..CLIENTS).map(|_| http()).collect();
         let mut taken = 0;

@@ -268,7 +268,7 @@ async fn a_booking_is_repeated_without_script() {
     assert!(seen.text.contains("2026年12月4日(金)") && seen.text.contains("except=2026-12-04"));
     let seat = it.world.seats[0].id.to_string();
     let fields = |until: &'static str| {
-        let fields = [
+        [
             ("seat", seat.clone()),
             ("first", "2026-11-27".to_owned()),
             ("from", "09:00".to_owned()),
@@ -278,8 +278,7 @@ async fn a_booking_is_repeated_without_script() {
             ("until", until.to_owned()),
             ("except", "2026-12-04".to_owned()),
             ("mode", "all".to_owned()),
-        ];
-        fields
+        ]
     };
     let send = async |path: &str, fields: &[(&str, String)]| {
         let fields: Vec<(&str, &str)> = fields

@@ -97,19 +97,19 @@ async fn the_store_of_lines() {
             waiting::list(&mut tx, own, Some(world.member.id), None, 9)
                 .await
                 .unwrap(),
-            [it.clone()]
+            std::slice::from_ref(&it)
         );
         assert_eq!(
             waiting::open_of_person(&mut tx, own, world.member.id)
                 .await
                 .unwrap(),
-            [it.clone()]
+            std::slice::from_ref(&it)
         );
         assert_eq!(
             waiting::line(&mut tx, world.site.id, span(4, 1), 9)
                 .await
                 .unwrap(),
-            [it.clone()]
+            std::slice::from_ref(&it)
         );
         assert_eq!(
             waiting::line(&mut tx, world.site.id, span(5, 1), 9)
@@ -119,7 +119,7 @@ async fn the_store_of_lines() {
         );
         assert_eq!(
             waiting::all_waiting(&mut tx, 9).await.unwrap(),
-            [it.clone()]
+            std::slice::from_ref(&it)
         );
         assert_eq!(waiting::ahead(&mut tx, &it).await.unwrap(), 0);
         waiting::offer(&mut tx, own, it.id, held.id, at(2))
@@ -139,7 +139,7 @@ async fn the_store_of_lines() {
         // Its booking is not held: it has ended whatever the time.
         assert_eq!(
             waiting::ended_offers(&mut tx, at(0), 9).await.unwrap(),
-            [offered.clone()]
+            std::slice::from_ref(&offered)
         );
         waiting::set_state(&mut tx, own, &offered, WaitingState::Accepted)
             .await

@@ -1,4 +1,5 @@
 //! Feeds in the database, on both engines.
+#![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use sekisho_domain::booking::AllocationState;
 use sekisho_domain::crypto::Digest;

@@ -64,7 +64,7 @@ async fn every_store_function_of_groups_and_with_a_foreign_scope() {
         );
         assert_eq!(
             groups::list(&mut tx, own, at(1), 9).await.unwrap(),
-            [group.clone()]
+            std::slice::from_ref(&group)
         );
         assert_eq!(groups::list(&mut tx, own, at(2), 9).await.unwrap(), []);
         assert_eq!(groups::list(&mut tx, foreign, at(1), 9).await.unwrap(), []);

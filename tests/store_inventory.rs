@@ -170,7 +170,7 @@ async fn what_a_seat_is_like_and_its_pool() {
         assert_eq!(pools::get(&mut tx, foreign, pool.id).await.unwrap(), None);
         assert_eq!(
             pools::list(&mut tx, company, site).await.unwrap(),
-            [pool.clone()]
+            std::slice::from_ref(&pool)
         );
         assert_eq!(pools::list(&mut tx, foreign, site).await.unwrap(), []);
         pools::lock(&mut tx, pool.id).await.unwrap();

@@ -1,5 +1,4 @@
 //! The line for a seat: first come first served, one held offer at a time, passed on in the transaction that frees the seat.
-#![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use sekisho_domain::authority::Role;
 use sekisho_domain::booking::{AllocationState, WaitingState};

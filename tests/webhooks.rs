@@ -1,5 +1,4 @@
 //! Webhooks against a receiver that really listens: what arrives, what is tried again, and to whom nothing is ever sent.
-#![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use std::sync::Arc;
 

@@ -121,15 +121,12 @@ impl Event {
         out.plain(&format!("SEQUENCE:{}", self.sequence.max(0)));
         let (start, end) = (self.during.start, self.during.end);
         let said = zone.and_then(|zone| Some((local(zone, start)?, local(zone, end)?)));
-        match said {
-            Some((start, end)) => {
-                out.plain(&format!("DTSTART;TZID={}:{start}", self.time_zone));
-                out.plain(&format!("DTEND;TZID={}:{end}", self.time_zone));
-            }
-            None => {
-                out.plain(&format!("DTSTART:{}", utc(start)));
-                out.plain(&format!("DTEND:{}", utc(end)));
-            }
+        if let Some((start, end)) = said {
+            out.plain(&format!("DTSTART;TZID={}:{start}", self.time_zone));
+            out.plain(&format!("DTEND;TZID={}:{end}", self.time_zone));
+        } else {
+            out.plain(&format!("DTSTART:{}", utc(start)));
+            out.plain(&format!("DTEND:{}", utc(end)));
         }
         let (status, transparency) = match self.status {
             Status::Tentative => ("TENTATIVE", "OPAQUE"),

@@ -169,6 +169,10 @@ fn is_public(ip: IpAddr) -> bool {
 }
 
 /// The IPv4 address inside an IPv6 one: mapped (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056).
+#[expect(
+    clippy::many_single_char_names,
+    reason = "the eight groups of an address have no other names"
+)]
 fn inner(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = ip.segments();
     let from = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));

@@ -27,7 +27,11 @@ use crate::store::{
 };
 
 /// How many other free seats are looked for.
-const FREE_MAX: i64 = ALTERNATIVES_MAX as i64 + 1;
+const FREE_MAX: i64 = 3;
+const _: () = assert!(
+    FREE_MAX == 3 && ALTERNATIVES_MAX == 2,
+    "one more than is offered"
+);
 
 /// What is asked for: one seat, `[starts_at, ends_at)`.
 #[derive(Clone, Copy, Debug)]
@@ -216,8 +220,8 @@ pub(super) async fn facts_alone(
             until: row.until,
         })
     };
-    let length_max_s = series::length_max(tx, Scope::System, site.id).await?;
-    let length_max_ms = length_max_s.map_or(LENGTH_MAX_MS, |length| length.saturating_mul(1000));
+    let longest = series::length_max(tx, Scope::System, site.id).await?;
+    let length_max_ms = longest.map_or(LENGTH_MAX_MS, |length| length.saturating_mul(1000));
     Ok(Facts {
         time_zone: site.time_zone.clone(),
         site_open: site.state == SiteState::Open,

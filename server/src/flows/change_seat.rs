@@ -119,29 +119,29 @@ async fn belongs(
     Ok(())
 }
 
-fn apply(set: &SeatChanges, mut seat: Seat) -> Result<Seat, FlowError> {
-    if let Some(name) = &set.name {
+fn apply(wish: &SeatChanges, mut seat: Seat) -> Result<Seat, FlowError> {
+    if let Some(name) = &wish.name {
         seat.name = input::name("name", name)?;
     }
-    seat.kind = set.kind.unwrap_or(seat.kind);
-    seat.zone = set.zone.unwrap_or(seat.zone);
-    seat.floor = set.floor.unwrap_or(seat.floor);
+    seat.kind = wish.kind.unwrap_or(seat.kind);
+    seat.zone = wish.zone.unwrap_or(seat.zone);
+    seat.floor = wish.floor.unwrap_or(seat.floor);
     let like = &mut seat.attributes;
-    like.visual = set.visual.unwrap_or(like.visual);
-    like.acoustic = set.acoustic.unwrap_or(like.acoustic);
-    like.monitor = set.monitor.unwrap_or(like.monitor);
-    like.accessible = set.accessible.unwrap_or(like.accessible);
-    like.sockets = set.sockets.unwrap_or(like.sockets);
+    like.visual = wish.visual.unwrap_or(like.visual);
+    like.acoustic = wish.acoustic.unwrap_or(like.acoustic);
+    like.monitor = wish.monitor.unwrap_or(like.monitor);
+    like.accessible = wish.accessible.unwrap_or(like.accessible);
+    like.sockets = wish.sockets.unwrap_or(like.sockets);
     let buffers = &mut seat.buffers;
-    buffers.before_min = set.before_min.unwrap_or(buffers.before_min);
-    buffers.after_min = set.after_min.unwrap_or(buffers.after_min);
+    buffers.before_min = wish.before_min.unwrap_or(buffers.before_min);
+    buffers.after_min = wish.after_min.unwrap_or(buffers.after_min);
     if seat.attributes.sockets > SOCKETS_MAX {
         return Err(input::invalid("sockets").into());
     }
     if seat.buffers.before_min.max(seat.buffers.after_min) > BUFFER_MAX_MIN {
         return Err(input::invalid("buffers").into());
     }
-    match &set.outage {
+    match &wish.outage {
         None => {}
         Some(None) => seat.outage = None,
         Some(Some(outage)) => {

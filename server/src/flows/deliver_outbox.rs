@@ -221,6 +221,7 @@ async fn reason(tx: &mut Tx, booking: BookingId) -> anyhow::Result<Option<String
 }
 
 /// Subject and first line of the mail about one kind of change.
+#[expect(clippy::too_many_lines, reason = "a table of words")]
 fn words(kind: &str, locale: Locale) -> Option<(&'static str, &'static str)> {
     let (ja, en) = match kind {
         "booking.made" => (

@@ -70,7 +70,7 @@ async fn attempt(
             area
         }
         Stroke::Change(_, seen, shape) => {
-            let mut area = shaped(area, shape)?;
+            let mut area = shaped(&area, shape)?;
             area.version = *seen;
             plan_areas::update(&mut change.tx, scope, &area)
                 .await
@@ -109,10 +109,10 @@ fn added(app: &App, floor: FloorId, shape: &Shape) -> Result<Area, FlowError> {
         version: 1,
         created_at: now,
     };
-    shaped(area, shape)
+    shaped(&area, shape)
 }
 
-fn shaped(area: Area, shape: &Shape) -> Result<Area, FlowError> {
+fn shaped(area: &Area, shape: &Shape) -> Result<Area, FlowError> {
     if !shape.place.is_sound() {
         return Err(input::invalid("place").into());
     }
@@ -124,6 +124,6 @@ fn shaped(area: Area, shape: &Shape) -> Result<Area, FlowError> {
         kind: shape.kind,
         label,
         place: shape.place,
-        ..area
+        ..*area
     })
 }

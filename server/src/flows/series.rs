@@ -224,7 +224,10 @@ pub(super) async fn live_booking(
     tx: &mut Tx,
     it: &store::Occurrence,
 ) -> Result<Option<Booking>, FlowError> {
-    let live = it.verdict == Verdict::Booked && it.state.is_some_and(|state| state.is_live());
+    let live = it.verdict == Verdict::Booked
+        && it
+            .state
+            .is_some_and(sekisho_domain::booking::AllocationState::is_live);
     let Some(id) = it.booking.filter(|_| live) else {
         return Ok(None);
     };

@@ -96,6 +96,7 @@ fn state(it: &Occurrence, locale: Locale) -> &'static str {
 }
 
 /// Subject and first line.
+#[expect(clippy::too_many_lines, reason = "a table of words")]
 pub(super) fn words(kind: &str, locale: Locale) -> Option<(&'static str, &'static str)> {
     let (ja, en) = match kind {
         "series.made" => (

@@ -86,6 +86,7 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+#[expect(clippy::too_many_lines, reason = "one table of pages")]
 fn pages() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(pages::home::show))
@@ -279,6 +280,7 @@ fn lines() -> Router<Arc<App>> {
 }
 
 /// The routes that stand in the OpenAPI document.
+#[expect(clippy::too_many_lines, reason = "one table of every documented route")]
 pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(api::document::about())
         .routes(routes!(api::organisations::own))

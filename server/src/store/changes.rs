@@ -58,6 +58,7 @@ pub async fn put(
         .execute(c).await.map(|done| done.rows_affected()))?)
 }
 
+#[expect(clippy::struct_field_names, reason = "the names of the columns")]
 #[derive(sqlx::FromRow)]
 struct Row {
     changed_at: i64,

@@ -22,6 +22,9 @@ pub struct Seen {
     pub at: Timestamp,
 }
 
+/// Digest, status, answer, when, what was made.
+type Row = (Vec<u8>, i64, String, i64, Option<String>);
+
 /// Takes a key for a request that is about to run; `false` when somebody else has it. A reservation older than
 /// `abandoned_before` belongs to a process that died, and is taken over.
 pub async fn reserve_key(
@@ -43,7 +46,7 @@ pub async fn reserve_key(
 
 /// What is known about a key. Keys belong to an actor, and nobody else's are looked at.
 pub async fn find_key(tx: &mut Tx, actor: &str, key: &str) -> sqlx::Result<Option<Seen>> {
-    let row: Option<(Vec<u8>, i64, String, i64, Option<String>)> = on!(tx, c => sqlx::query_as(
+    let row: Option<Row> = on!(tx, c => sqlx::query_as(
         "SELECT body_hash, status, response, created_at, made FROM idempotency WHERE actor = $1 AND key = $2")
         .bind(actor).bind(key)
         .fetch_optional(c).await)?;

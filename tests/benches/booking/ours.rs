@@ -173,11 +173,11 @@ impl Asking {
 
     /// Which seats of a site are free for a whole working day.
     pub(crate) async fn available(self, http: Client, size: usize) -> anyhow::Result<()> {
-        let (site, _) = self.site(size)?;
+        let (place, _) = self.site(size)?;
         let from = self.0.tomorrow;
         let until = from.plus_ms(10 * HOUR_MS);
         let path = format!(
-            "{}/api/v1/sites/{site}/free?from={}&to={}",
+            "{}/api/v1/sites/{place}/free?from={}&to={}",
             self.0.url,
             from.rfc3339(),
             until.rfc3339()
@@ -235,19 +235,19 @@ where
     for _ in 0..8 {
         let (make, next) = (make.clone(), Arc::clone(&next));
         tasks.spawn(async move {
-            let mut made = Vec::new();
+            let mut things = Vec::new();
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 if n >= count {
-                    return anyhow::Ok(made);
+                    return anyhow::Ok(things);
                 }
-                made.push((n, make(n).await?));
+                things.push((n, make(n).await?));
             }
         });
     }
     let mut all = Vec::new();
-    while let Some(made) = tasks.join_next().await {
-        all.extend(made??);
+    while let Some(things) = tasks.join_next().await {
+        all.extend(things??);
     }
     all.sort_unstable_by_key(|(n, _)| *n);
     Ok(all.into_iter().map(|(_, thing)| thing).collect())

@@ -1,3 +1,4 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
 use super::super::tests::{OTHER, SEAT, facts, jst, span};
 use super::*;
 use proptest::prelude::*;

@@ -280,12 +280,12 @@ pub async fn patch(
     caller: Caller,
     Path(seat): Path<SeatId>,
     IfMatch(seen): IfMatch,
-    Json(set): Json<ChangeSeat>,
+    Json(wish): Json<ChangeSeat>,
 ) -> Result<(HeaderMap, Answer<Seat>)> {
     let want = change_seat::ChangeSeat {
         seat,
         seen,
-        set: set.into(),
+        set: wish.into(),
     };
     let changed = change_seat::change_seat(&app, &caller.actor, want).await?;
     Ok((etag(changed.version), Answer(changed.into())))

@@ -236,7 +236,7 @@ pub async fn preview(
     let want = want.read(&caller)?;
     let mut tx = app.db.read().await?;
     let days = preview_series(&mut tx, &app, &caller.actor, &want).await?;
-    Ok(Answer(Foreseen::of(days, lang)))
+    Ok(Answer(Foreseen::of(&days, lang)))
 }
 
 /// Series, in the order in which they were made.

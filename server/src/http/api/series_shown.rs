@@ -172,7 +172,7 @@ impl Series {
 }
 
 impl Foreseen {
-    pub(super) fn of(days: Vec<create_series::Foreseen>, lang: Lang) -> Self {
+    pub(super) fn of(days: &[create_series::Foreseen], lang: Lang) -> Self {
         let occurrences: Vec<Occurrence> = days.iter().map(|it| foreseen(it, lang)).collect();
         let refused = Verdict::Refused.name();
         Self {

@@ -80,7 +80,7 @@ pub async fn show(
         action: format!("/sites/{id}/settings/approval"),
         hold_minutes: Some(minutes),
         saved: asked.done.is_some(),
-        ..form(f, rule.unwrap_or_default())
+        ..form(f, &rule.unwrap_or_default())
     })
 }
 
@@ -110,7 +110,7 @@ pub async fn own(f: Frame, mut reader: Reader, Query(asked): Query<Asked>) -> Re
     let rule = approval_rules::of_company(&mut reader.tx, scope, company).await?;
     page(&Page {
         saved: asked.done.is_some(),
-        ..form(f, rule.unwrap_or_default())
+        ..form(f, &rule.unwrap_or_default())
     })
 }
 
@@ -124,7 +124,7 @@ pub async fn save_own(
     Ok(see_other("/settings/approval?done=1"))
 }
 
-fn form(f: Frame, rule: Rule) -> Page {
+fn form(f: Frame, rule: &Rule) -> Page {
     let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
     let kinds = SeatKind::ALL.map(|kind| {
         let chosen = rule.kinds.iter().any(|it| it == kind.name());

@@ -38,7 +38,7 @@ struct Own {
 
 #[derive(Template)]
 #[template(path = "seat_feeds.html")]
-struct Seats {
+struct OfSeats {
     f: Frame,
     w: &'static FeedTexts,
     site: Site,
@@ -168,7 +168,7 @@ async fn list(
             .map(|it| it.name.clone())
     };
     let fresh = fresh.and_then(|(id, url)| Some((named(id)?, url)));
-    page(&Seats {
+    page(&OfSeats {
         w: feed_texts(f.lang),
         site,
         seats,

@@ -44,12 +44,12 @@ struct Page {
     time_zone: String,
     rule: String,
     undo: Option<String>,
-    days: Vec<Day>,
+    days: Vec<DayLine>,
     any_due: bool,
     goes_on: bool,
 }
 
-struct Day {
+struct DayLine {
     day: Date,
     date: String,
     time: String,
@@ -90,7 +90,7 @@ pub async fn show(
     let seat = seats::get(&mut reader.tx, Scope::System, series.seat).await?;
     let wall = Wall::new(&series.time_zone, f.lang);
     let found = store::occurrences(&mut reader.tx, scope, id).await?;
-    let days: Vec<Day> = found
+    let days: Vec<DayLine> = found
         .iter()
         .map(|it| line(&f, w, &wall, &series, it, now))
         .collect();
@@ -132,7 +132,7 @@ fn line(
     series: &Series,
     it: &Occurrence,
     now: Timestamp,
-) -> Day {
+) -> DayLine {
     let mut notes = Vec::new();
     if it.shifted && it.during.is_some() {
         notes.push(w.shifted.to_owned());
@@ -155,7 +155,9 @@ fn line(
             format!("{}{on}{}", w.due_before, w.due_after)
         });
     let to_come = it.during.filter(|during| now < during.start);
-    let alive = it.state.is_some_and(|state| state.is_live());
+    let alive = it
+        .state
+        .is_some_and(sekisho_domain::booking::AllocationState::is_live);
     let other = to_come
         .filter(|_| it.verdict == Verdict::Refused)
         .map(|during| {
@@ -165,7 +167,7 @@ fn line(
                 series.site, it.day
             )
         });
-    Day {
+    DayLine {
         day: it.day,
         date: when::long(it.day, f.lang),
         time: it

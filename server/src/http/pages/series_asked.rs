@@ -161,11 +161,11 @@ impl Asked {
         );
         for (name, on) in self.weekdays() {
             if !on.is_empty() {
-                out += &format!("&{}=1", name.to_lowercase());
+                out.push_str(&["&", &name.to_lowercase(), "=1"].concat());
             }
         }
         if !except.is_empty() {
-            out += &format!("&except={}", plain(except));
+            out.push_str(&["&except=", &plain(except)].concat());
         }
         out + "#preview"
     }
