@@ -47,10 +47,10 @@ async fn one_of_sixty_four_gets_the_seat() {
 
         let clients: Vec<_> = (0..CLIENTS).map(|_| http()).collect();
         let mut taken = 0;
-        for round in 0..rounds() {
+        for turn in 0..rounds() {
             // Eleven hours of a day with all its seats, then the next day.
             let seats = world.seats.len();
-            let (seat, hour) = (&world.seats[round % seats], round / seats);
+            let (seat, hour) = (&world.seats[turn % seats], turn / seats);
             let start = at(i64::try_from(1 + hour % 9 + 24 * (hour / 9)).unwrap());
             let body = |person: &PersonId| {
                 json!({"person": person, "seat": seat.id, "start": start.rfc3339(),
@@ -60,7 +60,7 @@ async fn one_of_sixty_four_gets_the_seat() {
             let won = answers
                 .iter()
                 .filter(|(status, _)| *status == StatusCode::CREATED);
-            assert_eq!(won.count(), 1, "{engine}, round {round}");
+            assert_eq!(won.count(), 1, "{engine}, round {turn}");
             for (status, answer) in &answers {
                 let lost = *status == StatusCode::CONFLICT && answer["code"] == "seat_taken"
                     // Who won a seat of this hour before has a booking.

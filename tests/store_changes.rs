@@ -152,9 +152,8 @@ async fn the_store_of_lines() {
         };
         let site = world.site.id;
         let operator = Scope::Organisation(world.operator.id);
-        for scope in [foreign, own] {
-            nothing_written(attendance_policies::put(&mut tx, scope, site, policy).await);
-        }
+        nothing_written(attendance_policies::put(&mut tx, foreign, site, policy).await);
+        nothing_written(attendance_policies::put(&mut tx, own, site, policy).await);
         attendance_policies::put(&mut tx, operator, site, policy)
             .await
             .unwrap();

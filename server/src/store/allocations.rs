@@ -42,7 +42,7 @@ pub async fn release(
 ) -> sqlx::Result<()> {
     one(on!(tx, c => sqlx::query(
         "UPDATE allocation
-            SET state = 'released', released_at = $3, version = version + 1
+            SET state = 'released', released_at = $3, hold_until = NULL, version = version + 1
           WHERE id = $1
             AND state = $2
             AND EXISTS (SELECT 1 FROM booking b

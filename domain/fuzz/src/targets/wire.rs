@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 use sekisho_domain::access::{self, Mode, Reason};
 use sekisho_domain::authority::Role;
 use sekisho_domain::booking::series::{Rule, Verdict};
-use sekisho_domain::booking::{AllocationState, Fold, Local, Zone};
+use sekisho_domain::booking::{AllocationState, ApprovalKind, Fold, Local, WaitingState, Zone};
 use sekisho_domain::cbor::{self, Raw};
 use sekisho_domain::crypto::{
     CoseError, Digest, HolderKey, SigningKey, Unverified, VerifyingKey, hex, sign1, unhex,
@@ -202,6 +202,8 @@ pub(crate) fn text(bytes: &[u8]) {
     same::<Uplink>(text);
     same::<Bus>(text);
     let _ = AllocationState::from_str(text);
+    let _ = WaitingState::from_str(text);
+    assert!(ApprovalKind::from_name(text).is_none_or(|kind| kind.name() == text));
     let _ = Local::from_str(text);
     let _ = Zone::from_posix(text);
     if let Ok(rule) = Rule::from_str(text) {

@@ -75,6 +75,9 @@ fn complete() -> OpenApi {
         if let Some(operation) = &mut item.delete {
             describe(operation, "delete", path, None);
         }
+        if let Some(operation) = &mut item.patch {
+            describe(operation, "patch", path, None);
+        }
         if let Some(operation) = &mut item.post {
             describe(operation, "post", path, Some(&key));
         }
