@@ -1,4 +1,5 @@
 //! Limits through the flows and over HTTP, on both engines: what is charged, what goes back, and one winner of the last unit.
+#![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use std::sync::Arc;
 

@@ -46,7 +46,6 @@ async fn one_of_sixty_four_gets_the_seat() {
         let serving = tokio::spawn(async move { axum::serve(listener, behind).await });
 
         let clients: Vec<_> = (0..CLIENTS).map(|_| http()).collect();
-        let mut taken = 0;
         for turn in 0..rounds() {
             // Eleven hours of a day with all its seats, then the next day.
             let seats = world.seats.len();
@@ -70,9 +69,7 @@ async fn one_of_sixty_four_gets_the_seat() {
                     "{engine}: {status} {answer}"
                 );
             }
-            taken += 1;
         }
-        assert_eq!(taken, rounds());
         serving.abort();
     }
 }
