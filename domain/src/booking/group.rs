@@ -61,7 +61,7 @@ fn first_twice<T: Copy + Ord>(all: &[T]) -> Option<T> {
 /// `n` seats out of those that are free: within one zone if one has enough, else within as few as possible; among those, as
 /// close together as is found. In the order of their distance from the middle one. `None`: there are not enough.
 ///
-/// Work: at most [`CENTRES_MAX`] + [`ROUNDS_MAX`] · `n` passes over the seats of a zone.
+/// Work: at most `CENTRES_MAX` + `ROUNDS_MAX` · `n` passes over the seats of a zone.
 pub fn choose_seats(free: &[Place], n: usize) -> Option<Vec<SeatId>> {
     if n == 0 || free.len() < n {
         return None;

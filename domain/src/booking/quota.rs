@@ -241,7 +241,7 @@ pub struct Facts {
     pub held: Option<Interval>,
 }
 
-/// The periods, by their first days, whose balances [`check`] may ask for within `window`: from the first to the last.
+/// The periods, by their first days, whose balances `check` may ask for within `window`: from the first to the last.
 pub fn periods(
     period: Period,
     time_zone: &str,

@@ -38,7 +38,7 @@ pub struct Change<'a> {
     pub tx: Tx,
     /// The site that it is about, once the actor is known to see it: a refusal is recorded there.
     pub about: Option<SiteId>,
-    /// Whom what it frees may be offered to: people in line, locked with those that it is about ([`super::offer_freed`]).
+    /// Whom what it frees may be offered to: people in line, locked with those that it is about (`flows::offer_freed`).
     pub line: Vec<PersonId>,
     heard: Vec<SiteId>,
 }

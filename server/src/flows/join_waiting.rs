@@ -37,7 +37,7 @@ pub struct JoinWaiting {
     pub ends_at: Timestamp,
 }
 
-/// Joins. Refused with `not_found`, `not_allowed`, the codes of [`sekisho_domain::booking::join`], or those of a booking for
+/// Joins. Refused with `not_found`, `not_allowed`, the codes of `sekisho_domain::booking::waiting`, or those of a booking for
 /// any reason but a taken seat; recorded as `waiting.refused`.
 pub async fn join_waiting(app: &App, actor: &Actor, want: JoinWaiting) -> Result<Entry, FlowError> {
     change(app, actor, EventCode::WaitingRefused, |change| {
