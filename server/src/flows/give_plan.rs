@@ -71,9 +71,14 @@ async fn take(
     change: &mut Change<'_>,
 ) -> Result<(), FlowError> {
     let plan = own_plan(actor, id, from, change).await?;
+    let scope = Scope::Organisation(plan.organisation);
+    // Whoever does not have it may not even exist, and is not locked.
+    let holders = plans::holders(&mut change.tx, scope, id).await?;
+    if !holders.iter().any(|it| it.holder == from.text()) {
+        return Err(Code::NotFound.into());
+    }
     let people = charge::people_of(&mut change.tx, from.kind(), &from.text()).await?;
     locks::lock_all(&mut change.tx, &people, &[]).await?;
-    let scope = Scope::Organisation(plan.organisation);
     // What was booked within this millisecond was booked before.
     let until = app.now().plus_ms(1);
     match plans::take(&mut change.tx, scope, id, &from.text(), until).await {
