@@ -247,9 +247,11 @@ impl SiteBus {
         }
     }
 
-    /// The way out waits for no disk. What could not be sent is tried again after the record.
+    /// The way out waits for no disk. What could not be sent is tried again after the record. A way in is never released here,
+    /// even if its reader was fitted to the other side between the two looks at it.
     async fn free(&self, plan: &mut Plan, received: Instant) {
-        if let Some(release) = &plan.release
+        if plan.egress
+            && let Some(release) = &plan.release
             && self.release(release).await
         {
             plan.release = None;
