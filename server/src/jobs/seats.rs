@@ -1,4 +1,4 @@
-//! What becomes of seats by themselves: offers to those who wait go on to the next, and who has come or has not.
+//! What becomes of seats by themselves: an offer to somebody who waits goes on to the next when nobody answers it.
 
 use std::sync::Arc;
 use std::time::Duration;
