@@ -98,6 +98,14 @@ pub struct Facts {
     pub quota: quota::Facts,
 }
 
+impl Facts {
+    /// Whether the seat itself stands in the way of a booking then: what other seats are looked for about.
+    pub fn is_seat_wanting(&self, during: &Interval) -> bool {
+        let kept = self.inventory.kept_from(&self.seat_taken);
+        kept.iter().any(|it| it.overlaps(during))
+    }
+}
+
 /// When a company reaches a site (`site_access`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Access {

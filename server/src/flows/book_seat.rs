@@ -192,7 +192,10 @@ pub(super) async fn facts_beside(
     if own.is_some() {
         facts.seat_taken = occupancy::of_seat(tx, seat.id, facts_window(request), own).await?;
     }
-    if let Some(during) = Interval::new(request.start, request.end) {
+    // Other seats are only of use where this one cannot be had.
+    if let Some(during) = Interval::new(request.start, request.end)
+        && facts.is_seat_wanting(&during)
+    {
         // One more than is offered: the rules may pass one over.
         facts.free_seats = occupancy::free_like(tx, seat, during, FREE_MAX).await?;
     }

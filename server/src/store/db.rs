@@ -56,7 +56,9 @@ impl Db {
             return Self::open_sqlite(Path::new(path)).await;
         }
         let options = PgConnectOptions::from_str(url)
-            .context("database.url is neither sqlite:PATH nor postgres://…")?;
+            .context("database.url is neither sqlite:PATH nor postgres://…")?
+            // Every statement here is short; compiling one takes longer than running it does.
+            .options([("jit", "off")]);
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(Duration::from_secs(10))

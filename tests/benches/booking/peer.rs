@@ -14,8 +14,18 @@ use crate::load::client;
 /// Longest wait for the first answer: Python programs read much before they listen.
 const START: Duration = Duration::from_mins(3);
 
-/// Processes and threads that serve; the same for every peer.
-const WORKERS: [&str; 4] = ["-w", "2", "--threads", "4"];
+/// Processes and threads that serve; the same for every peer. Connections stay open between questions and nobody is ended for
+/// taking long: what is measured is the program, not its patience.
+const WORKERS: [&str; 8] = [
+    "-w",
+    "2",
+    "--threads",
+    "4",
+    "--keep-alive",
+    "75",
+    "--timeout",
+    "300",
+];
 
 /// One of the installed programs.
 pub(crate) struct Installed {
