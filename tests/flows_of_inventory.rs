@@ -44,7 +44,12 @@ impl Scene {
         self.world.seats[n].id
     }
 
-    async fn set(&self, test: &TestApp, n: usize, set: SeatChanges) -> Result<Seat, FlowError> {
+    pub(crate) async fn set(
+        &self,
+        test: &TestApp,
+        n: usize,
+        set: SeatChanges,
+    ) -> Result<Seat, FlowError> {
         let want = ChangeSeat {
             seat: self.seat(n),
             seen: None,
@@ -78,7 +83,7 @@ impl Scene {
 }
 
 /// As somebody new each time: a person is in one place at a time.
-async fn book(
+pub(crate) async fn book(
     test: &TestApp,
     world: &World,
     n: usize,

@@ -36,6 +36,7 @@ mod flows_of_a_visit;
 mod flows_of_an_approval;
 mod flows_of_inventory;
 mod foreign_clients;
+mod free_is_true;
 mod gateway_end;
 mod isolation;
 mod killed_while_booking;

@@ -97,7 +97,8 @@ pub async fn free_like(
 }
 
 /// What of a site that the scope can see is free for all of `during`: in service, and nobody has it, buffers included. One
-/// row a pool, with the ids joined by the database: rows are what costs at 20,000 seats.
+/// row a pool, with the ids joined by the database: rows are what costs at 20,000 seats. A seat is looked up as its own unit;
+/// only for the few that are made of others (an index has just those) their parts are, too.
 pub async fn free(
     tx: &mut Tx,
     scope: Scope,
@@ -109,17 +110,22 @@ pub async fn free(
         "SELECT x.pool_id, CAST(COUNT(*) AS BIGINT), STRING_AGG(CASE WHEN x.taken = 0 THEN x.id END, ',' ORDER BY x.id)
            FROM (SELECT t.id, t.pool_id,
                         CASE WHEN (t.out_reason IS NOT NULL AND (t.out_until IS NULL OR t.out_until > $3))
-                               OR EXISTS (SELECT 1 FROM seat_unit u
-                                           WHERE u.seat_id = t.id
-                                             AND (SELECT o.starts_at FROM occupancy o
-                                                   WHERE o.unit_id = u.unit_id AND o.ends_at > $3 - t.before_min * 60000
-                                                   ORDER BY o.ends_at LIMIT 1) < $4 + t.after_min * 60000)
+                               OR (SELECT o.starts_at FROM occupancy o
+                                    WHERE o.unit_id = t.id AND o.ends_at > $3 - t.before_min * 60000
+                                    ORDER BY o.ends_at LIMIT 1) < $4 + t.after_min * 60000
+                               OR (t.id IN (SELECT m.seat_id FROM seat_unit m WHERE m.seat_id <> m.unit_id)
+                                   AND EXISTS (SELECT 1 FROM seat_unit u
+                                                WHERE u.seat_id = t.id
+                                                  AND u.seat_id <> u.unit_id
+                                                  AND (SELECT o.starts_at FROM occupancy o
+                                                        WHERE o.unit_id = u.unit_id AND o.ends_at > $3 - t.before_min * 60000
+                                                        ORDER BY o.ends_at LIMIT 1) < $4 + t.after_min * 60000))
                              THEN 1 ELSE 0 END AS taken
                    FROM seat t
-                   JOIN site s ON s.id = t.site_id
-                  WHERE t.site_id = $1
-                    AND ($2 IS NULL OR s.operator_id = $2
-                         OR EXISTS (SELECT 1 FROM site_access a WHERE a.site_id = s.id AND a.company_id = $2))
+                  WHERE t.site_id = (SELECT s.id FROM site s
+                                      WHERE s.id = $1
+                                        AND ($2 IS NULL OR s.operator_id = $2
+                                             OR EXISTS (SELECT 1 FROM site_access a WHERE a.site_id = s.id AND a.company_id = $2)))
                     AND ($5 IS NULL OR t.kind = $5)
                     AND ($6 IS NULL OR t.floor_id = $6)
                     AND ($7 IS NULL OR t.zone_id = $7)
