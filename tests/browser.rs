@@ -64,7 +64,7 @@ pub(crate) async fn play(script: &str, plan: &serde_json::Value, shots: &Path) {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let out = tokio::time::timeout(Duration::from_mins(4), run)
+    let out = tokio::time::timeout(Duration::from_mins(8), run)
         .await
         .expect("the browser test hangs")
         .unwrap();

@@ -25,7 +25,8 @@ use sekisho_tests::busy::{Busy, HOSTILE};
 use sekisho_tests::world::{World, acting, span};
 
 use self::As::{Member, Nobody, Owner};
-use crate::page_scene_outwards::outwards;
+use crate::page_scene_inventory::Offered;
+use crate::page_scene_outwards::{outward_pages, outwards};
 
 /// Who looks at a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,6 +116,7 @@ pub(crate) struct Scene {
     pub(crate) group: GroupId,
     pub(crate) display: String,
     pub(crate) webhook: String,
+    pub(crate) offered: Offered,
 }
 
 impl Scene {
@@ -191,10 +193,13 @@ impl Scene {
             .await
             .unwrap();
         let owner = acting(&busy.world.owner, Role::Owner);
+        let offered =
+            Offered::on(app, &owner, &busy.world, if hostile { HOSTILE } else { "" }).await;
         let (display, webhook) = outwards(app, &owner, &busy).await;
         Self {
             display,
             webhook,
+            offered,
             feed: feed.secret,
             waiting: waiting.id,
             busy,
@@ -230,7 +235,7 @@ impl Scene {
         let of = |what: &str| format!("/bookings/{booking}{what}");
         let part = |what: &str| format!("/series/{}{what}", self.series);
         let link = busy.link.split_once("/visitor-pass").unwrap().1;
-        vec![
+        let mut all = vec![
             page("/", Member, "/".to_owned()),
             form("/setup", Nobody, format!("/setup?token={}", self.setup)),
             form("/sign-in", Nobody, "/sign-in".to_owned()),
@@ -441,56 +446,13 @@ impl Scene {
                 Is::Other,
                 page("/feeds/{file}", Nobody, format!("/feeds/{}.ics", self.feed)),
             ),
-            form(
-                "/sites/{site}/settings/displays",
-                Owner,
-                at("settings/displays"),
-            ),
-            only(
-                "/sites/{site}/settings/displays/stop",
-                Owner,
-                at("settings/displays/stop"),
-            ),
-            page("/display/{secret}", Nobody, self.display.clone()),
-            is(
-                Is::Other,
-                page(
-                    "/display/{secret}/state",
-                    Nobody,
-                    format!("{}/state", self.display),
-                ),
-            ),
-            is(
-                Is::Other,
-                page(
-                    "/display/{secret}/book.svg",
-                    Nobody,
-                    format!("{}/book.svg", self.display),
-                ),
-            ),
-            is(
-                Is::Other,
-                page("/display-sw.js", Nobody, "/display-sw.js".to_owned()),
-            ),
-            is(
-                Is::Other,
-                page(
-                    "/sites/{site}/bookings.csv",
-                    Owner,
-                    at("bookings.csv?month=2026-11"),
-                ),
-            ),
-            form("/webhooks", Owner, "/webhooks".to_owned()),
-            form("/webhooks/{webhook}", Owner, self.webhook.clone()),
-            only(
-                "/webhooks/{webhook}/do",
-                Owner,
-                format!("{}/do", self.webhook),
-            ),
             is(
                 Is::Other,
                 page("/static/{*path}", Nobody, "/static/app.css".to_owned()),
             ),
-        ]
+        ];
+        all.extend(outward_pages(self));
+        all.extend(self.offered.pages(site));
+        all
     }
 }

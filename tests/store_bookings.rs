@@ -199,6 +199,9 @@ async fn bookings_and_their_allocations() {
         );
         let nobody = locks::lock_all(&mut tx, &[PersonId([9; 16])], &[]).await;
         assert!(matches!(nobody, Err(sqlx::Error::RowNotFound)));
+        locks::lock_site(&mut tx, world.site.id).await.unwrap();
+        let nowhere = locks::lock_site(&mut tx, SiteId([9; 16])).await;
+        assert!(matches!(nowhere, Err(sqlx::Error::RowNotFound)));
         tx.commit().await.unwrap();
     }
 }

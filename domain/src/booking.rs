@@ -11,6 +11,7 @@ mod confirm;
 mod group;
 mod hours;
 pub mod inventory;
+pub mod layout;
 pub mod pool;
 pub mod quota;
 pub mod series;

@@ -87,6 +87,7 @@ codes! {
     SeatOutOfService "seat_out_of_service" 409 "この席は、その時間使用できません。" "This seat is out of service at that time.";
     PoolFull "pool_full" 409 "その時間に空いている席がありません。" "None of these seats is free at that time.";
     SeatInUse "seat_in_use" 409 "この席にはこれからの予約があるため、変更できません。" "This seat has bookings to come, so this cannot be changed.";
+    SeatsOverlap "seats_overlap" 409 "席が重なる位置には置けません。" "Two seats cannot stand in the same spot.";
     PersonBusy "person_busy" 409 "その時間には、すでに別の予約があります。" "This person already has a booking at that time.";
     OutsideOpeningHours "outside_opening_hours" 422 "開館時間の外です。" "That is outside the opening hours.";
     IntervalEmpty "interval_empty" 422 "終わりの時刻は、始まりより後にしてください。" "The end has to be after the start.";

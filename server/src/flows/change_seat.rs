@@ -8,6 +8,7 @@ use sekisho_domain::wire::code::EventCode;
 
 use super::change::{Change, change};
 use super::locked_seat::locked_seat;
+use super::place_seat::stands_apart;
 use super::record::record_registry;
 use super::{Actor, FlowError, input};
 use crate::app::App;
@@ -55,7 +56,8 @@ pub struct SeatChanges {
     pub after_min: Option<u16>,
 }
 
-/// Changes a seat. Refused with `not_found`, `not_allowed`, `invalid_input` or `version_mismatch`.
+/// Changes a seat. Refused with `not_found`, `not_allowed`, `invalid_input`, `version_mismatch`, or `seats_overlap`
+/// where its place on another floor is taken.
 pub async fn change_seat(app: &App, actor: &Actor, want: ChangeSeat) -> Result<Seat, FlowError> {
     let want = &want;
     change(app, actor, EventCode::RequestRefused, |change| {
@@ -76,6 +78,9 @@ async fn attempt(
     if seat.pool.is_some() && seat.kind != was.kind {
         // Any seat of a pool has to do.
         return Err(input::invalid("kind").into());
+    }
+    if seat.floor != was.floor {
+        stands_apart(&seat, change).await?;
     }
     let scope = Scope::Organisation(site.operator);
     seats::update(&mut change.tx, scope, &seat).await?;
@@ -98,7 +103,7 @@ async fn attempt(
 }
 
 /// Zone and floor have to be the site's own.
-async fn belongs(
+pub(super) async fn belongs(
     actor: &Actor,
     set: &SeatChanges,
     site: &Site,
@@ -119,7 +124,7 @@ async fn belongs(
     Ok(())
 }
 
-fn apply(wish: &SeatChanges, mut seat: Seat) -> Result<Seat, FlowError> {
+pub(super) fn apply(wish: &SeatChanges, mut seat: Seat) -> Result<Seat, FlowError> {
     if let Some(name) = &wish.name {
         seat.name = input::name("name", name)?;
     }

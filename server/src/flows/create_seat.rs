@@ -9,6 +9,8 @@ use sekisho_domain::wire::body::RegistryBody;
 use sekisho_domain::wire::code::EventCode;
 
 use super::change::{Change, change};
+use super::change_seat::{SeatChanges, apply, belongs};
+use super::place_seat::stands_apart;
 use super::record::{Draft, record};
 use super::{Actor, FlowError, authority, input};
 use crate::app::App;
@@ -28,11 +30,21 @@ pub struct CreateSeat {
     pub place: Option<Place>,
 }
 
-/// Adds a seat. Refused with `not_found`, `not_allowed` or `invalid_input`.
+/// Adds a seat. Refused with `not_found`, `not_allowed`, `invalid_input` or `seats_overlap`.
 pub async fn create_seat(app: &App, actor: &Actor, want: CreateSeat) -> Result<Seat, FlowError> {
-    let want = &want;
+    create_seat_like(app, actor, want, SeatChanges::default()).await
+}
+
+/// Adds a seat with all that it is like. Refused as [`create_seat`].
+pub async fn create_seat_like(
+    app: &App,
+    actor: &Actor,
+    want: CreateSeat,
+    like: SeatChanges,
+) -> Result<Seat, FlowError> {
+    let (want, like) = (&want, &like);
     change(app, actor, EventCode::RequestRefused, |change| {
-        Box::pin(attempt(app, actor, want, change))
+        Box::pin(attempt(app, actor, (want, like), change))
     })
     .await
 }
@@ -40,7 +52,7 @@ pub async fn create_seat(app: &App, actor: &Actor, want: CreateSeat) -> Result<S
 async fn attempt(
     app: &App,
     actor: &Actor,
-    want: &CreateSeat,
+    (want, like): (&CreateSeat, &SeatChanges),
     change: &mut Change<'_>,
 ) -> Result<Seat, FlowError> {
     let zone = zones::get(&mut change.tx, actor.scope(), want.zone)
@@ -75,10 +87,13 @@ async fn attempt(
         version: 1,
         created_at: now,
     };
+    belongs(actor, like, &site, change).await?;
+    let seat = apply(like, seat)?;
+    stands_apart(&seat, change).await?;
     seats::insert(&mut change.tx, Scope::Organisation(site.operator), &seat).await?;
     let body = RegistryBody {
         id: Some(ByteArray::from(seat.id.0)),
-        parent: Some(ByteArray::from(zone.id.0)),
+        parent: Some(ByteArray::from(seat.zone.0)),
     };
     record(
         &mut change.tx,

@@ -98,7 +98,7 @@ async fn attempt(
     Ok(area)
 }
 
-fn added(app: &App, floor: FloorId, shape: &Shape) -> Result<Area, FlowError> {
+pub(super) fn added(app: &App, floor: FloorId, shape: &Shape) -> Result<Area, FlowError> {
     let now = app.now();
     let area = Area {
         id: AreaId::new(now.0, app.random()),
@@ -112,7 +112,7 @@ fn added(app: &App, floor: FloorId, shape: &Shape) -> Result<Area, FlowError> {
     shaped(&area, shape)
 }
 
-fn shaped(area: &Area, shape: &Shape) -> Result<Area, FlowError> {
+pub(super) fn shaped(area: &Area, shape: &Shape) -> Result<Area, FlowError> {
     if !shape.place.is_sound() {
         return Err(input::invalid("place").into());
     }

@@ -100,6 +100,7 @@ pub mod revoke_feed;
 pub mod revoke_gateway;
 pub mod revoke_pass;
 pub mod revoke_token;
+pub mod save_plan;
 pub mod secret;
 pub mod send_receipt;
 pub mod sequence;

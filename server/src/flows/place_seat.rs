@@ -1,6 +1,7 @@
 //! Says where a seat stands on the site's plan.
 
 use sekisho_domain::ids::SeatId;
+use sekisho_domain::refusal::{Code, Refusal};
 use sekisho_domain::wire::code::EventCode;
 
 use super::change::{Change, change};
@@ -8,8 +9,8 @@ use super::locked_seat::locked_seat;
 use super::record::record_registry;
 use super::{Actor, FlowError, input};
 use crate::app::App;
-use crate::store::Scope;
 use crate::store::seats::{self, Place, Seat};
+use crate::store::{Scope, locks};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +23,7 @@ pub struct PlaceSeat {
     pub seen: Option<i64>,
 }
 
-/// Places a seat. Refused with `not_found`, `not_allowed`, `invalid_input` or `version_mismatch`.
+/// Places a seat. Refused with `not_found`, `not_allowed`, `invalid_input`, `version_mismatch` or `seats_overlap`.
 pub async fn place_seat(app: &App, actor: &Actor, want: PlaceSeat) -> Result<Seat, FlowError> {
     change(app, actor, EventCode::RequestRefused, |change| {
         Box::pin(attempt(app, actor, want, change))
@@ -41,6 +42,11 @@ async fn attempt(
         return Err(input::invalid("place").into());
     }
     let scope = Scope::Organisation(site.operator);
+    let there = Seat {
+        place: want.place,
+        ..seat.clone()
+    };
+    stands_apart(&there, change).await?;
     seats::set_place(&mut change.tx, scope, seat.id, want.place).await?;
     seat.place = want.place;
     seat.version += 1;
@@ -55,4 +61,25 @@ async fn attempt(
     )
     .await?;
     Ok(seat)
+}
+
+/// Whether a seat would stand where no other of its floor does. Locks the site: whoever places another one waits.
+pub(super) async fn stands_apart(seat: &Seat, change: &mut Change<'_>) -> Result<(), FlowError> {
+    let Some(place) = seat.place else {
+        return Ok(());
+    };
+    locks::lock_site(&mut change.tx, seat.site).await?;
+    let all = seats::list(&mut change.tx, Scope::System, seat.site).await?;
+    let mut beside = all
+        .iter()
+        .filter(|it| it.id != seat.id && it.floor == seat.floor);
+    let clash = beside.find(|it| it.place.is_some_and(|other| other.overlaps(&place)));
+    clash.map_or(Ok(()), |other| Err(overlap(&seat.name, &other.name).into()))
+}
+
+/// Two seats that cannot stand as somebody wants.
+pub(super) fn overlap(seat: &str, other: &str) -> Refusal {
+    Refusal::new(Code::SeatsOverlap)
+        .with("seat", seat)
+        .with("other", other)
 }

@@ -16,6 +16,7 @@ pub mod feed;
 pub mod headers;
 pub mod idempotency;
 pub mod lang;
+mod layers;
 pub mod machines;
 pub mod pages;
 pub mod problem;

@@ -1,27 +1,24 @@
 //! Every route, in one table, with the layers around them.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::request_id::{
-    MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
-};
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::problem::{Error, Result};
+use super::layers::{Ids, panicked, span};
+use super::problem::Result;
 use super::{api, assets, display, errors, feed, headers, idempotency, pages, session};
 use crate::app::App;
 use crate::store::holds;
@@ -47,6 +44,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(lines())
         .merge(approvals())
         .merge(groups())
+        .merge(inventory())
         .layer(RequestBodyLimitLayer::new(FORM_MAX))
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(&app), session::authenticate));
@@ -60,7 +58,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&app), session::authenticate))
         .layer(RequestBodyLimitLayer::new(API_BODY_MAX))
         .layer(DefaultBodyLimit::disable());
-    let id = Ids(Arc::clone(&app));
+    let id = Ids::new(Arc::clone(&app));
     Router::new()
         .merge(pages)
         .merge(api)
@@ -255,6 +253,47 @@ fn settings() -> Router<Arc<App>> {
         .route("/sites/{site}/settings", get(pages::settings::show))
 }
 
+/// What a site has to offer.
+fn inventory() -> Router<Arc<App>> {
+    Router::new()
+        .route(
+            "/sites/{site}/settings/floors",
+            get(pages::floors::show).post(pages::floors::add),
+        )
+        .route(
+            "/sites/{site}/settings/floors/{floor}",
+            post(pages::floors::set),
+        )
+        .route(
+            "/sites/{site}/settings/floors/{floor}/plan",
+            get(pages::floor_plan::show).post(pages::floor_plan::save),
+        )
+        .route(
+            "/sites/{site}/settings/seats",
+            get(pages::seats::show).post(pages::seats::add),
+        )
+        .route(
+            "/sites/{site}/settings/seats/{seat}",
+            get(pages::seat::show).post(pages::seat::set),
+        )
+        .route(
+            "/sites/{site}/settings/seats/{seat}/service",
+            post(pages::seat::service),
+        )
+        .route(
+            "/sites/{site}/settings/seats/{seat}/parts",
+            post(pages::seat::combine),
+        )
+        .route(
+            "/sites/{site}/settings/pools",
+            get(pages::pools::show).post(pages::pools::add),
+        )
+        .route(
+            "/sites/{site}/settings/pools/{pool}",
+            get(pages::pools::show_one).post(pages::pools::set),
+        )
+}
+
 fn series() -> Router<Arc<App>> {
     Router::new()
         .route(
@@ -305,6 +344,10 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
             api::inventory::create_floor_at
         ))
         .routes(routes!(api::inventory::floor, api::inventory::put_floor))
+        .routes(routes!(
+            api::floor_plan::floor_plan,
+            api::floor_plan::put_floor_plan
+        ))
         .routes(routes!(
             api::inventory::pools_of,
             api::inventory::create_pool_at
@@ -424,52 +467,4 @@ async fn ready(State(app): State<Arc<App>>) -> Result<String> {
         0 => "ok\n".to_owned(),
         logs => format!("ok\nheld: {logs} logs are not signed, see `sekisho doctor`\n"),
     })
-}
-
-/// Random ids: a counter would tell how much goes on here.
-#[derive(Clone)]
-struct Ids(Arc<App>);
-
-impl MakeRequestId for Ids {
-    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
-        sekisho_domain::crypto::hex(&self.0.random::<8>())
-            .parse()
-            .ok()
-            .map(RequestId::new)
-    }
-}
-
-/// Method, route and id; never the query, which can hold the secret of a link.
-fn span(request: &Request) -> tracing::Span {
-    let route = request
-        .extensions()
-        .get::<axum::extract::MatchedPath>()
-        .map_or("-", axum::extract::MatchedPath::as_str);
-    let id = request
-        .headers()
-        .get(REQUEST_ID)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    tracing::info_span!("request", http.method = %request.method(), http.route = route, request.id = id)
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that the layer asks for"
-)]
-fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
-    let text = cause
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| cause.downcast_ref::<String>().cloned());
-    let mut response = Error::from(anyhow::anyhow!(
-        "a handler panicked: {}",
-        text.unwrap_or_default()
-    ))
-    .into_response();
-    response.headers_mut().insert(
-        header::CONNECTION,
-        axum::http::HeaderValue::from_static("close"),
-    );
-    response
 }

@@ -1,7 +1,8 @@
 //! Locks: rows that are touched first, always in the same order, so that two flows queue instead of crossing.
 
-use sekisho_domain::ids::{AccountId, PersonId, SeatId};
+use sekisho_domain::ids::{AccountId, PersonId, SeatId, SiteId};
 
+use super::columns::one;
 use super::{Tx, occupancy};
 use crate::on;
 
@@ -45,6 +46,16 @@ pub async fn lock_all(tx: &mut Tx, people: &[PersonId], seats: &[SeatId]) -> sql
             .fetch_one(c).await)?;
     }
     Ok(())
+}
+
+/// Locks a site's row, last of all locks: two who change where its seats stand queue. [`sqlx::Error::RowNotFound`] when it is not
+/// there.
+pub async fn lock_site(tx: &mut Tx, site: SiteId) -> sqlx::Result<()> {
+    one(
+        on!(tx, c => sqlx::query("UPDATE site SET facts_version = facts_version WHERE id = $1")
+        .bind(site.text())
+        .execute(c).await.map(|done| done.rows_affected()))?,
+    )
 }
 
 fn in_order<T: Ord + Copy>(ids: &[T]) -> Vec<T> {

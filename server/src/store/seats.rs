@@ -1,6 +1,7 @@
 //! Seats of sites.
 
 use sekisho_domain::booking::inventory::{Acoustic, Attributes, Buffers, Outage, Visual};
+pub use sekisho_domain::booking::layout::Place;
 use sekisho_domain::ids::{FloorId, PoolId, SeatId, SiteId, ZoneId};
 use sekisho_domain::time::{Interval, Timestamp};
 
@@ -37,36 +38,6 @@ pub struct Seat {
     pub version: i64,
     /// Since when.
     pub created_at: Timestamp,
-}
-
-/// A rectangle on the plan of a site, in its units (about 10 cm), from its upper left corner.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
-    /// To the right, 0 to [`Place::FAR_MAX`].
-    pub x: i64,
-    /// Downwards, 0 to [`Place::FAR_MAX`].
-    pub y: i64,
-    /// Width, 1 to [`Place::LONG_MAX`].
-    pub w: i64,
-    /// Height, 1 to [`Place::LONG_MAX`].
-    pub h: i64,
-}
-
-impl Place {
-    /// Largest coordinate: ten kilometres.
-    pub const FAR_MAX: i64 = 100_000;
-    /// Longest side: a kilometre.
-    pub const LONG_MAX: i64 = 10_000;
-
-    /// Whether all four are within their limits.
-    pub fn is_sound(&self) -> bool {
-        let far = 0..=Self::FAR_MAX;
-        let long = 1..=Self::LONG_MAX;
-        far.contains(&self.x)
-            && far.contains(&self.y)
-            && long.contains(&self.w)
-            && long.contains(&self.h)
-    }
 }
 
 /// What a seat is.

@@ -14,6 +14,7 @@ pub mod events;
 pub mod evidence;
 pub mod exports;
 pub mod feeds;
+pub mod floor_plan;
 pub mod gateways;
 pub mod groups;
 pub mod health;

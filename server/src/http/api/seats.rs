@@ -196,9 +196,7 @@ impl From<seats::Seat> for Seat {
             zone: it.zone,
             name: it.name,
             kind: it.kind,
-            place: it
-                .place
-                .map(|seats::Place { x, y, w, h }| Place { x, y, w, h }),
+            place: it.place.map(Into::into),
             floor: it.floor,
             visual: it.attributes.visual,
             acoustic: it.attributes.acoustic,
@@ -214,6 +212,12 @@ impl From<seats::Seat> for Seat {
             pool: it.pool.map(|(pool, _)| pool),
             version: it.version,
         }
+    }
+}
+
+impl From<seats::Place> for Place {
+    fn from(seats::Place { x, y, w, h }: seats::Place) -> Self {
+        Self { x, y, w, h }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Booking a seat: a day, a time, and the seats as a map and as a list that says the same. Taken ones show until when, never
-//! who. A seat on the map is chosen first and booked then; in the list there is one button each.
+//! who. A seat on the map is chosen first and booked then; in the list there is one button each. Where any of some equal seats will
+//! do, none has to be chosen.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -9,27 +9,28 @@ use axum::extract::State;
 use axum::response::Response;
 use jiff::civil::Date;
 use sekisho_domain::authority::Action;
-use sekisho_domain::ids::{SeatId, SiteId};
+use sekisho_domain::ids::{PoolId, SeatId, SiteId};
 use sekisho_domain::refusal::Code;
 use sekisho_domain::time::{Interval, Timestamp};
 use serde::Deserialize;
 
-use super::map::{Look, Map, Sign, in_order};
-use super::offer::{self, Day, Line, strip, times, until};
+use super::book_filter::{FilterForm, Narrowed};
+use super::book_seats::{Chosen, Looking, Seats};
+use super::offer::{self, Day, strip, times, until};
 use super::refused::{Refused, refused};
 use super::seat_texts::{SeatTexts, seat_texts};
 use super::when::{self, Wall};
-use super::{Frame, page, see_other, texts};
+use super::{Frame, page, see_other};
 use crate::app::App;
 use crate::flows::FlowError;
+use crate::flows::book_pool::{BookPool, book_pool};
 use crate::flows::book_seat::{BookSeat, book_seat};
 use crate::http::api::Reader;
 use crate::http::extract::{Form, Path, Query};
 use crate::http::problem::{Error, Result};
 use crate::http::session::{Caller, Me};
-use crate::store::seats::Seat;
+use crate::store::floors;
 use crate::store::sites::{self, OpeningHours, Site};
-use crate::store::{at_site, seats, zones};
 
 #[derive(Template)]
 #[template(path = "book.html")]
@@ -45,38 +46,17 @@ struct Page {
     to: String,
     step: i64,
     bad_times: bool,
-    map: Option<Map>,
-    zones: Vec<Zone>,
-    chosen: Option<Chosen>,
+    seats: Option<Seats>,
+    filter: FilterForm,
+    /// What an address carries on of the filter.
+    narrowed: String,
     lost: bool,
 }
 
-struct Zone {
-    name: String,
-    seats: Vec<Row>,
-}
-
-/// A seat in the list.
-struct Row {
-    id: SeatId,
-    name: String,
-    kind: &'static str,
-    taken: Vec<String>,
-    free: bool,
-    until: Option<String>,
-    chosen: bool,
-}
-
-/// The seat that was chosen on the map.
-struct Chosen {
-    id: SeatId,
-    name: String,
-    kind: &'static str,
-    zone: String,
-    when: String,
-    free: bool,
-    taken: Vec<String>,
-    line: Option<Line>,
+impl Page {
+    fn chosen(&self) -> Option<&Chosen> {
+        self.seats.as_ref()?.chosen.as_ref()
+    }
 }
 
 /// What the address bar says: a day, local times of the site, a seat.
@@ -86,12 +66,15 @@ pub struct Asked {
     from: Option<String>,
     to: Option<String>,
     seat: Option<String>,
+    #[serde(flatten)]
+    narrowed: Narrowed,
 }
 
-/// The form: a seat with local times of a day, or (from an alternative) with instants.
+/// The form: a seat or a pool with local times of a day, or (from an alternative) with instants.
 #[derive(Deserialize)]
 pub struct Want {
-    seat: SeatId,
+    seat: Option<SeatId>,
+    pool: Option<PoolId>,
     day: Option<String>,
     from: String,
     to: String,
@@ -127,13 +110,30 @@ pub async fn book(
     drop(reader);
     let wall = Wall::new(&site.time_zone, f.lang);
     let (starts_at, ends_at) = instants(&want, &wall).ok_or(Error::invalid(f.t.bad_times))?;
-    let want = BookSeat {
-        person: me.id,
-        seat: want.seat,
-        starts_at,
-        ends_at,
+    let booked = match (want.seat, want.pool) {
+        (Some(seat), None) => {
+            let person = me.id;
+            let want = BookSeat {
+                person,
+                seat,
+                starts_at,
+                ends_at,
+            };
+            book_seat(&app, &actor, want).await
+        }
+        (None, Some(pool)) => {
+            let person = me.id;
+            let want = BookPool {
+                person,
+                pool,
+                starts_at,
+                ends_at,
+            };
+            book_pool(&app, &actor, want).await
+        }
+        _ => return Err(Error::invalid("seat")),
     };
-    match book_seat(&app, &actor, want).await {
+    match booked {
         Ok(made) => Ok(see_other(&format!("/bookings/{}?done=made", made.id))),
         Err(FlowError::Refused(refusal)) if refusal.code != Code::NotFound => {
             let again = format!("/sites/{}/book", site.id);
@@ -167,147 +167,51 @@ async fn offer(
         .instant(day, &from)
         .zip(wall.instant(day, until(&to)))
         .and_then(|(start, end)| Interval::new(start, end));
-    let mut page = Page {
-        w: seat_texts(f.lang),
+    let scope = reader.scope();
+    let floors = floors::list(&mut reader.tx, scope, site.id).await?;
+    let filter = asked.narrowed.filter(&floors);
+    let w = seat_texts(f.lang);
+    let here = format!(
+        "/sites/{}/book?day={day}&from={}&to={}",
+        site.id,
+        query(&from),
+        query(&to)
+    );
+    let chosen = asked.seat.map(|seat| seat.parse::<SeatId>().ok());
+    let seats = if hours.is_empty() {
+        None
+    } else {
+        let looking = Looking {
+            w,
+            lang: f.lang,
+            wall: &wall,
+            day,
+            hours: &hours,
+            during,
+            chosen: chosen.flatten(),
+            filter,
+            here: format!("{here}{}", filter.query()),
+        };
+        Some(looking.find(reader, &site, &floors).await?)
+    };
+    let found = seats.as_ref().is_some_and(|it| it.chosen.is_some());
+    Ok(Page {
+        w,
         days: strip(today, day, f.lang),
         day: day.to_string(),
         day_long: when::long(day, f.lang),
         hours: hours.iter().copied().map(offer::span).collect(),
         step: site.grid_s,
         bad_times: during.is_none(),
-        map: None,
-        zones: Vec::new(),
-        chosen: None,
-        lost: false,
+        lost: chosen.is_some() && !found && seats.is_some(),
+        filter: filter.form(&floors, w.all_floors, &here, f.lang),
+        narrowed: filter.query(),
+        seats,
         f,
         site,
         from,
         to,
-    };
-    if hours.is_empty() {
-        return Ok(page);
-    }
-    let asked = asked.seat.map(|seat| seat.parse::<SeatId>().ok());
-    page.add_seats(reader, &wall, day, &hours, during, asked.flatten())
-        .await?;
-    page.lost = asked.is_some() && page.chosen.is_none();
-    Ok(page)
-}
-
-impl Page {
-    async fn add_seats(
-        &mut self,
-        reader: &mut Reader,
-        wall: &Wall,
-        day: Date,
-        hours: &[OpeningHours],
-        during: Option<Interval>,
-        chosen: Option<SeatId>,
-    ) -> Result<()> {
-        let (scope, site) = (reader.scope(), self.site.id);
-        let whole = wall.whole(day).ok_or_else(|| Error::invalid("day"))?;
-        let mut taken: BTreeMap<SeatId, Vec<Interval>> = BTreeMap::new();
-        for (seat, span) in at_site::taken(&mut reader.tx, scope, site, whole).await? {
-            taken.entry(seat).or_default().push(span);
-        }
-        let zones = zones::list(&mut reader.tx, scope, site).await?;
-        let seats = in_order(seats::list(&mut reader.tx, scope, site).await?, &zones);
-        let none = Vec::new();
-        let row = |seat: &Seat| {
-            let spans = taken.get(&seat.id).unwrap_or(&none);
-            let meets = |during: Interval| spans.iter().filter(move |it| it.overlaps(&during));
-            let until = during.and_then(|during| meets(during).map(|it| it.end).max());
-            Row {
-                id: seat.id,
-                name: seat.name.clone(),
-                kind: texts::seat_kind(seat.kind, self.f.lang),
-                taken: spans.iter().map(|span| wall.within(day, *span)).collect(),
-                free: during.is_some() && until.is_none(),
-                until: until.map(|at| wall.clock(at)),
-                chosen: chosen == Some(seat.id),
-            }
-        };
-        let map = (!seats.is_empty()).then(|| {
-            let label = format!("{}: {}", self.w.map, self.site.name);
-            Map::new(self.w, label, &seats, &zones, |seat| self.sign(&row(seat)))
-        });
-        let found = seats.iter().find(|seat| chosen == Some(seat.id));
-        let chosen = found.map(|seat| {
-            let (
-                Row {
-                    free,
-                    taken: texts,
-                    kind,
-                    ..
-                },
-                spans,
-            ) = (row(seat), taken.get(&seat.id).unwrap_or(&none));
-            Chosen {
-                id: seat.id,
-                name: seat.name.clone(),
-                kind,
-                zone: zones
-                    .iter()
-                    .find(|zone| zone.id == seat.zone)
-                    .map_or(String::new(), |zone| zone.name.clone()),
-                when: during.map_or(String::new(), |during| wall.span(during)),
-                free,
-                taken: texts,
-                line: Line::new(wall, day, hours, spans, during),
-            }
-        });
-        let of_zone = |zone: &zones::Zone| Zone {
-            name: zone.name.clone(),
-            seats: seats
-                .iter()
-                .filter(|seat| seat.zone == zone.id)
-                .map(&row)
-                .collect(),
-        };
-        let listed: Vec<Zone> = zones.iter().map(of_zone).collect();
-        (self.map, self.chosen) = (map, chosen);
-        self.zones = listed
-            .into_iter()
-            .filter(|zone| !zone.seats.is_empty())
-            .collect();
-        Ok(())
-    }
-
-    fn sign(&self, row: &Row) -> Sign {
-        let (w, site) = (self.w, self.site.id);
-        let look = match (row.chosen, row.free) {
-            (true, _) => Look::Chosen,
-            (false, true) => Look::Free,
-            (false, false) => Look::Taken,
-        };
-        let note = match (&row.until, look) {
-            (Some(until), _) => format!("{}{until}{}", w.until_before, w.until_after),
-            (None, Look::Chosen) => w.mark_chosen.to_owned(),
-            (None, _) => w.mark_free.to_owned(),
-        };
-        let state = if row.free { w.mark_free } else { w.mark_taken };
-        // Begins with what can be seen: who speaks to a browser says that.
-        let mut label = vec![format!("{} {note}", row.name)];
-        if note != state {
-            label.push(state.to_owned());
-        }
-        if row.chosen && !row.free {
-            label.push(w.mark_chosen.to_owned());
-        }
-        label.push(row.kind.to_owned());
-        Sign {
-            look,
-            note,
-            label: label.join(", "),
-            href: Some(format!(
-                "/sites/{site}/book?day={}&from={}&to={}&seat={}#chosen",
-                self.day,
-                query(&self.from),
-                query(&self.to),
-                row.id
-            )),
-        }
-    }
+    })
 }
 
 /// A time as somebody wrote it, as part of an address.

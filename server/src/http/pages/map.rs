@@ -7,7 +7,8 @@ use sekisho_domain::ids::{SeatId, ZoneId};
 
 use super::plan::{self, Rect, fitting};
 use super::seat_texts::SeatTexts;
-use crate::store::seats::Seat;
+use crate::store::plan_areas::{Area, AreaKind};
+use crate::store::seats::{Place, Seat};
 use crate::store::zones::Zone;
 
 /// How a seat is shown. Each has a shape of its own: nothing is told by colour alone.
@@ -60,6 +61,8 @@ pub(super) struct Map {
     is_live: bool,
     width: i64,
     height: i64,
+    /// Class, what stands in it, where.
+    areas: Vec<(&'static str, String, Rect)>,
     zones: Vec<(String, Rect)>,
     seats: Vec<Spot>,
 }
@@ -76,15 +79,23 @@ struct Spot {
 }
 
 impl Map {
-    /// Of seats in reading order.
+    /// Of the seats of a floor in reading order, before what stands behind them there.
     pub(super) fn new(
         w: &'static SeatTexts,
         label: String,
-        seats: &[Seat],
+        (seats, areas): (&[Seat], &[Area]),
         zones: &[Zone],
         mut sign: impl FnMut(&Seat) -> Sign,
     ) -> Self {
-        let plan = plan::lay_out(seats);
+        let places: Vec<Place> = areas.iter().map(|area| area.place).collect();
+        let plan = plan::lay_out(seats, &places);
+        let area = |(rect, area): (&Rect, &Area)| {
+            let class = match area.kind {
+                AreaKind::Room => "area-room",
+                AreaKind::Wall => "area-wall",
+            };
+            (class, fitting(&area.label, rect.w - 8), *rect)
+        };
         let names: BTreeMap<ZoneId, &str> = zones
             .iter()
             .map(|zone| (zone.id, zone.name.as_str()))
@@ -108,6 +119,7 @@ impl Map {
             is_live: seats.iter().any(|spot| spot.sign.href.is_some()),
             width: plan.width,
             height: plan.height,
+            areas: plan.areas.iter().zip(areas).map(area).collect(),
             zones: plan
                 .zones
                 .iter()
@@ -127,9 +139,10 @@ impl Map {
         seats: &[Seat],
         own: SeatId,
     ) -> Option<Self> {
+        let seat = seats.iter().find(|seat| seat.id == own)?;
         let of_zone: Vec<Seat> = seats
             .iter()
-            .filter(|seat| seat.zone == zone.id)
+            .filter(|it| it.zone == zone.id && it.floor == seat.floor)
             .cloned()
             .collect();
         let name = &of_zone.iter().find(|seat| seat.id == own)?.name;
@@ -147,7 +160,7 @@ impl Map {
         Some(Self::new(
             w,
             label,
-            &of_zone,
+            (&of_zone, &[]),
             std::slice::from_ref(zone),
             sign,
         ))

@@ -56,16 +56,19 @@ pub(super) struct Plan {
     pub(super) zones: Vec<(ZoneId, Rect)>,
     /// Where each seat is.
     pub(super) seats: BTreeMap<SeatId, Rect>,
+    /// What stands behind placed seats, in the order in which it came.
+    pub(super) areas: Vec<Rect>,
 }
 
 /// Lays out seats that come in the order in which they shall be read, zones in the order of their first seat.
-pub(super) fn lay_out(seats: &[Seat]) -> Plan {
+/// What stands behind them is drawn where some of them were placed.
+pub(super) fn lay_out(seats: &[Seat], areas: &[Place]) -> Plan {
     let mut plan = Plan::default();
     let placed: Vec<(&Seat, Place)> = seats
         .iter()
         .filter_map(|seat| Some((seat, seat.place?)))
         .collect();
-    plan.add_placed(&placed);
+    plan.add_placed(&placed, areas);
     let mut rest: Vec<(ZoneId, Vec<SeatId>)> = Vec::new();
     for seat in seats.iter().filter(|seat| seat.place.is_none()) {
         match rest.iter_mut().find(|(zone, _)| *zone == seat.zone) {
@@ -79,31 +82,30 @@ pub(super) fn lay_out(seats: &[Seat]) -> Plan {
 
 impl Plan {
     /// As far apart as somebody said, so large that the smallest seat can be read.
-    fn add_placed(&mut self, placed: &[(&Seat, Place)]) {
-        let least = |of: fn(&Place) -> i64| placed.iter().map(|(_, place)| of(place)).min();
-        let (Some(left), Some(top), Some(side)) = (
-            least(|it| it.x),
-            least(|it| it.y),
-            least(|it| it.w.min(it.h)),
-        ) else {
+    fn add_placed(&mut self, placed: &[(&Seat, Place)], areas: &[Place]) {
+        let all = || placed.iter().map(|(_, place)| place).chain(areas);
+        let least = |of: fn(&Place) -> i64| all().map(of).min();
+        let side = placed.iter().map(|(_, it)| it.w.min(it.h)).min();
+        let (Some(left), Some(top), Some(side)) = (least(|it| it.x), least(|it| it.y), side) else {
             return;
         };
-        let extent = placed
-            .iter()
-            .map(|(_, it)| it.x + it.w - left)
-            .max()
-            .unwrap_or(1);
+        let extent = all().map(|it| it.x + it.w - left).max().unwrap_or(1);
         // In thousandths: enlarged for the smallest seat, but not beyond the widest plan.
         let scale = (SIDE_MIN * 1000 / side.max(1)).min(WIDTH_MAX * 1000 / extent.max(1));
         let scaled = |length: i64| length * scale / 1000;
+        let drawn = |place: &Place| Rect {
+            x: PAD + GAP + scaled(place.x - left),
+            y: PAD + HEAD + scaled(place.y - top),
+            w: scaled(place.w).max(1),
+            h: scaled(place.h).max(1),
+        };
+        self.areas = areas.iter().map(drawn).collect();
+        for area in self.areas.clone() {
+            self.include(area);
+        }
         let mut zones: BTreeMap<ZoneId, Rect> = BTreeMap::new();
         for (seat, place) in placed {
-            let rect = Rect {
-                x: PAD + GAP + scaled(place.x - left),
-                y: PAD + HEAD + scaled(place.y - top),
-                w: scaled(place.w).max(1),
-                h: scaled(place.h).max(1),
-            };
+            let rect = drawn(place);
             self.seats.insert(seat.id, rect);
             zones
                 .entry(seat.zone)
@@ -152,6 +154,10 @@ impl Plan {
 
     fn add_zone(&mut self, zone: ZoneId, outline: Rect) {
         self.zones.push((zone, outline));
+        self.include(outline);
+    }
+
+    fn include(&mut self, outline: Rect) {
         self.width = self.width.max(outline.right() + GAP);
         self.height = self.height.max(outline.bottom() + GAP);
     }
@@ -227,7 +233,7 @@ mod tests {
     #[test]
     fn seats_that_nobody_placed_are_laid_out_by_zone() {
         let seats: Vec<Seat> = (0..24).map(|n| seat(n, n / 9, None)).collect();
-        let plan = lay_out(&seats);
+        let plan = lay_out(&seats, &[]);
         is_sound(&plan, &seats);
         assert_eq!(plan.zones.len(), 3);
         assert_eq!(
@@ -235,13 +241,13 @@ mod tests {
             COLUMNS * (CELL.0 + GAP) - GAP + 2 * PAD + 2 * GAP
         );
         let small = [seat(1, 1, None), seat(2, 2, None), seat(3, 3, None)];
-        let plan = lay_out(&small);
+        let plan = lay_out(&small, &[]);
         is_sound(&plan, &small);
         assert!(
             plan.zones.windows(2).all(|pair| pair[0].1.y == pair[1].1.y),
             "small zones stand side by side"
         );
-        assert_eq!(lay_out(&[]), Plan::default());
+        assert_eq!(lay_out(&[], &[]), Plan::default());
     }
 
     #[test]
@@ -252,12 +258,41 @@ mod tests {
             seat(3, 2, Some((100, 80, 20, 20))),
             seat(4, 2, None),
         ];
-        let plan = lay_out(&seats);
+        let plan = lay_out(&seats, &[]);
         is_sound(&plan, &seats);
         let at = |n: u8| plan.seats[&SeatId([n; 16])];
         assert_eq!(at(1).h, SIDE_MIN);
         assert_eq!(at(1).right(), at(2).x, "they touch, as their places do");
         assert!(at(3).y > at(1).bottom() && at(4).y > at(3).bottom());
+    }
+
+    #[test]
+    fn what_stands_behind_keeps_to_the_seats() {
+        let seats = [seat(1, 1, Some((10, 10, 10, 10)))];
+        let room = Place {
+            x: 0,
+            y: 0,
+            w: 60,
+            h: 40,
+        };
+        let plan = lay_out(&seats, &[room]);
+        is_sound(&plan, &seats);
+        let (seat, room) = (plan.seats[&SeatId([1; 16])], plan.areas[0]);
+        assert!(room.x < seat.x && room.y < seat.y && room.right() > seat.right());
+        assert!(room.right() < plan.width && room.bottom() < plan.height);
+        assert_eq!(
+            lay_out(
+                &[],
+                &[Place {
+                    x: 0,
+                    y: 0,
+                    w: 1,
+                    h: 1
+                }]
+            )
+            .areas,
+            []
+        );
     }
 
     #[test]
@@ -267,7 +302,7 @@ mod tests {
             seat(1, 1, Some((0, 0, 1, 1))),
             seat(2, 1, Some((far, far, Place::LONG_MAX, Place::LONG_MAX))),
         ];
-        let plan = lay_out(&seats);
+        let plan = lay_out(&seats, &[]);
         assert!(plan.width <= WIDTH_MAX + 200 && plan.seats.len() == 2);
     }
 

@@ -81,4 +81,24 @@ words! {
     day_line "この日の予約状況" "This day";
     wait "席がすべて予約済みのとき: 空き待ちに登録する" "All seats taken? Wait for one";
     gone_seat "選んだ席は見つかりません。" "The seat you chose is not there.";
+    mark_out "使用停止" "out of service";
+    other_floor "階の指定なし" "On no floor";
+    all_floors "すべての階" "All floors";
+    choose_floor "階を選ぶ" "Floor";
+    narrow "条件で絞り込む" "Narrow it down";
+    any_kind "すべて" "any";
+    kind "種類" "Kind";
+    visual "視線" "Eyes";
+    acoustic "音" "Ears";
+    monitor "モニターあり" "With a monitor";
+    accessible "車いすで使える" "Usable in a wheelchair";
+    sockets "コンセント(個以上)" "Sockets, at least";
+    none_meets "条件に合う席がありません。" "No seat is like that.";
+    show_all "すべての席を表示する" "Show all seats";
+    any_of "席を選ばずに予約する" "Book any of some equal seats";
+    free_of_before "空き " "";
+    free_of_between " / 全" " of ";
+    free_of_after "席" " free";
+    book_any "空いている席を予約する" "Book a free one";
+    full "満席" "full";
 }

@@ -9,13 +9,14 @@ use sekisho_domain::ids::SiteId;
 use super::approval_texts::approval_texts;
 use super::display_texts::display_texts;
 use super::feed_texts::feed_texts;
+use super::inventory_texts::inventory_texts;
 use super::{Frame, page};
 use crate::http::api::Reader;
 use crate::http::extract::Path;
 use crate::http::lang::Lang;
 use crate::http::problem::Result;
 use crate::store::sites::Site;
-use crate::store::{approval_rules, displays, doors, gateways, seats};
+use crate::store::{approval_rules, displays, doors, floors, gateways, pools, seats};
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -41,6 +42,7 @@ pub async fn show(f: Frame, mut reader: Reader, Path(id): Path<SiteId>) -> Resul
         equipment(&mut reader, &site, &f).await?,
         approval(&mut reader, &site, &f).await?,
     ];
+    topics.extend(inventory(&mut reader, &site, &f).await?);
     topics.extend(outwards(&mut reader, &site, &f).await?);
     page(&Page { f, site, topics })
 }
@@ -68,6 +70,31 @@ async fn equipment(reader: &mut Reader, site: &Site, f: &Frame) -> Result<Topic>
             Lang::En => format!("doors: {doors}, gateways: {gateways}"),
         },
     })
+}
+
+/// What the site has to offer.
+async fn inventory(reader: &mut Reader, site: &Site, f: &Frame) -> Result<[Topic; 3]> {
+    let (scope, w) = (reader.scope(), inventory_texts(f.lang));
+    let seats = seats::list(&mut reader.tx, scope, site.id).await?;
+    let floors = floors::list(&mut reader.tx, scope, site.id).await?.len();
+    let pools = pools::list(&mut reader.tx, scope, site.id).await?.len();
+    let out = seats.iter().filter(|it| it.outage.is_some()).count();
+    let seats = match (f.lang, out) {
+        (Lang::Ja, 0) => format!("席 {}", seats.len()),
+        (Lang::Ja, out) => format!("席 {}、使用停止中 {out}", seats.len()),
+        (Lang::En, 0) => format!("seats: {}", seats.len()),
+        (Lang::En, out) => format!("seats: {}, out of service: {out}", seats.len()),
+    };
+    let (floors, pools) = match f.lang {
+        Lang::Ja => (format!("階 {floors}"), format!("プール {pools}")),
+        Lang::En => (format!("floors: {floors}"), format!("pools: {pools}")),
+    };
+    let topic = |title, path, state| Topic { title, path, state };
+    Ok([
+        topic(w.seats, "settings/seats", seats),
+        topic(w.floors, "settings/floors", floors),
+        topic(w.pools, "settings/pools", pools),
+    ])
 }
 
 /// What is shown and handed out without a sign-in.
