@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::phone::Phone;
 
+mod inventory;
 mod office;
 
 pub use office::{Alarm, Invitation, Sum, Visit};

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::residents;
 use super::rooms::Rooms;
+use super::upstairs;
 use super::{Kept, Options, asked_to_stop, copy_logs};
 use crate::boot::{OWNER, RunDir, World};
 use crate::prng::Prng;
@@ -76,6 +77,8 @@ async fn live(
     (floor, seed): (&Floor, u64),
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<()> {
+    tracing::info!("furnishing the floor above");
+    upstairs::build(world).await?;
     tracing::info!("people register their phones");
     let people = residents::settle(world, seed).await?;
     let teleworker = people

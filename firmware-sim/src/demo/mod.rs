@@ -3,6 +3,7 @@
 mod endless;
 mod residents;
 mod rooms;
+mod upstairs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
