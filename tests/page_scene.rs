@@ -26,6 +26,7 @@ use sekisho_tests::world::{World, acting, span};
 
 use self::As::{Member, Nobody, Owner};
 use crate::page_scene_outwards::outwards;
+use crate::page_scene_settings::settings;
 
 /// Who looks at a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -230,7 +231,7 @@ impl Scene {
         let of = |what: &str| format!("/bookings/{booking}{what}");
         let part = |what: &str| format!("/series/{}{what}", self.series);
         let link = busy.link.split_once("/visitor-pass").unwrap().1;
-        vec![
+        let mut all = vec![
             page("/", Member, "/".to_owned()),
             form("/setup", Nobody, format!("/setup?token={}", self.setup)),
             form("/sign-in", Nobody, "/sign-in".to_owned()),
@@ -491,6 +492,8 @@ impl Scene {
                 Is::Other,
                 page("/static/{*path}", Nobody, "/static/app.css".to_owned()),
             ),
-        ]
+        ];
+        all.extend(settings(site));
+        all
     }
 }

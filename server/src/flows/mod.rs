@@ -106,6 +106,7 @@ pub mod sequence;
 pub mod series;
 mod series_mail;
 pub mod set_approval_rule;
+pub mod set_calendar;
 pub mod set_length_max;
 pub mod set_parts;
 pub mod set_quota;

@@ -253,6 +253,18 @@ fn settings() -> Router<Arc<App>> {
     Router::new()
         .route("/settings", get(pages::choose::settings))
         .route("/sites/{site}/settings", get(pages::settings::show))
+        .route(
+            "/sites/{site}/settings/hours",
+            get(pages::hours::show).post(pages::hours::save),
+        )
+        .route(
+            "/sites/{site}/settings/hours/days",
+            post(pages::hours::add_day),
+        )
+        .route(
+            "/sites/{site}/settings/hours/days/remove",
+            post(pages::hours::remove_day),
+        )
 }
 
 fn series() -> Router<Arc<App>> {
@@ -290,6 +302,7 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         ))
         .routes(routes!(api::sites::list, api::sites::create))
         .routes(routes!(api::sites::get))
+        .routes(routes!(api::calendar::show, api::calendar::put))
         .routes(routes!(api::sites::access, api::sites::grant))
         .routes(routes!(api::places::zones_of, api::places::create_zone_at))
         .routes(routes!(api::places::doors_of, api::places::create_door_at))

@@ -12,6 +12,7 @@ pub mod approvals;
 pub mod at_site;
 pub mod attendance_policies;
 pub mod bookings;
+pub mod calendars;
 pub mod certificates;
 pub mod changes;
 pub mod columns;

@@ -8,6 +8,7 @@
 pub mod approvals;
 pub mod availability;
 pub mod bookings;
+pub mod calendar;
 pub mod displays;
 pub mod document;
 pub mod events;

@@ -15,9 +15,10 @@ use sekisho_domain::time::{Interval, Timestamp};
 use serde::Deserialize;
 
 use super::map::{Look, Map, Sign, in_order};
-use super::offer::{self, Day, Line, strip, times, until};
+use super::offer::{self, Day, Line, strip, times};
 use super::refused::{Refused, refused};
 use super::seat_texts::{SeatTexts, seat_texts};
+use super::shut::{self, Shut};
 use super::when::{self, Wall};
 use super::{Frame, page, see_other, texts};
 use crate::app::App;
@@ -28,7 +29,7 @@ use crate::http::extract::{Form, Path, Query};
 use crate::http::problem::{Error, Result};
 use crate::http::session::{Caller, Me};
 use crate::store::seats::Seat;
-use crate::store::sites::{self, OpeningHours, Site};
+use crate::store::sites::{OpeningHours, Site};
 use crate::store::{at_site, seats, zones};
 
 #[derive(Template)]
@@ -41,6 +42,7 @@ struct Page {
     day: String,
     day_long: String,
     hours: Vec<String>,
+    shut: Shut,
     from: String,
     to: String,
     step: i64,
@@ -160,12 +162,12 @@ async fn offer(
     let wall = Wall::new(&site.time_zone, f.lang);
     let today = wall.day(now);
     let day = asked.day.and_then(|day| day.parse().ok()).unwrap_or(today);
-    let hours = hours_of(reader, &site, day).await?;
+    let (hours, shut) = shut::of_day(reader, &site, &wall, day).await?;
     let (from, to) = times(&site, &wall, &hours, day, now);
     let (from, to) = (asked.from.unwrap_or(from), asked.to.unwrap_or(to));
     let during = wall
         .instant(day, &from)
-        .zip(wall.instant(day, until(&to)))
+        .zip(offer::end(&wall, day, &from, &to))
         .and_then(|(start, end)| Interval::new(start, end));
     let mut page = Page {
         w: seat_texts(f.lang),
@@ -173,6 +175,7 @@ async fn offer(
         day: day.to_string(),
         day_long: when::long(day, f.lang),
         hours: hours.iter().copied().map(offer::span).collect(),
+        shut,
         step: site.grid_s,
         bad_times: during.is_none(),
         map: None,
@@ -323,20 +326,10 @@ fn instants(want: &Want, wall: &Wall) -> Option<(Timestamp, Timestamp)> {
     match &want.day {
         Some(day) => day.parse().ok().and_then(|day| {
             wall.instant(day, &want.from)
-                .zip(wall.instant(day, until(&want.to)))
+                .zip(offer::end(wall, day, &want.from, &want.to))
         }),
         None => Timestamp::parse_rfc3339(&want.from)
             .ok()
             .zip(Timestamp::parse_rfc3339(&want.to).ok()),
     }
-}
-
-async fn hours_of(reader: &mut Reader, site: &Site, day: Date) -> Result<Vec<OpeningHours>> {
-    let scope = reader.scope();
-    let weekday = day.weekday().to_monday_zero_offset().unsigned_abs();
-    let hours = sites::hours(&mut reader.tx, scope, site.id).await?;
-    Ok(hours
-        .into_iter()
-        .filter(|it| it.weekday == weekday)
-        .collect())
 }

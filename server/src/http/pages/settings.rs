@@ -9,13 +9,14 @@ use sekisho_domain::ids::SiteId;
 use super::approval_texts::approval_texts;
 use super::display_texts::display_texts;
 use super::feed_texts::feed_texts;
+use super::hours_texts::hours_texts;
 use super::{Frame, page};
 use crate::http::api::Reader;
 use crate::http::extract::Path;
 use crate::http::lang::Lang;
 use crate::http::problem::Result;
 use crate::store::sites::Site;
-use crate::store::{approval_rules, displays, doors, gateways, seats};
+use crate::store::{approval_rules, calendars, displays, doors, gateways, seats};
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -39,6 +40,7 @@ pub async fn show(f: Frame, mut reader: Reader, Path(id): Path<SiteId>) -> Resul
     let site = reader.site(id, Action::WriteSite).await?;
     let mut topics = vec![
         equipment(&mut reader, &site, &f).await?,
+        hours(&mut reader, &site, &f).await?,
         approval(&mut reader, &site, &f).await?,
     ];
     topics.extend(outwards(&mut reader, &site, &f).await?);
@@ -53,6 +55,16 @@ async fn approval(reader: &mut Reader, site: &Site, f: &Frame) -> Result<Topic> 
         title: w.rules,
         path: "settings/approval",
         state: if asks { w.rule_some } else { w.rule_none }.to_owned(),
+    })
+}
+
+async fn hours(reader: &mut Reader, site: &Site, f: &Frame) -> Result<Topic> {
+    let (scope, w) = (reader.scope(), hours_texts(f.lang));
+    let holidays = calendars::holidays(&mut reader.tx, scope, site.id).await?;
+    Ok(Topic {
+        title: w.title,
+        path: "settings/hours",
+        state: format!("{}: {}", w.holidays, w.policy(holidays.policy)),
     })
 }
 
