@@ -8,7 +8,7 @@ use sekisho_domain::access::{self, Mode, Reason};
 use sekisho_domain::authority::Role;
 use sekisho_domain::booking::series::{Rule, Verdict};
 use sekisho_domain::booking::{
-    AllocationState, ApprovalKind, Blocks, Fold, Local, WaitingState, Zone,
+    AllocationState, ApprovalKind, Blocks, Fold, HolidayPolicy, Local, WaitingState, Zone,
 };
 use sekisho_domain::cbor::{self, Raw};
 use sekisho_domain::crypto::{
@@ -214,6 +214,7 @@ pub(crate) fn text(bytes: &[u8]) {
     if let Ok(rule) = Rule::from_str(text) {
         assert_eq!(Rule::from_str(&rule.to_string()), Ok(rule));
     }
+    assert!(HolidayPolicy::from_name(text).is_none_or(|it| it.name() == text));
     assert!(Fold::from_name(text).is_none_or(|fold| fold.name() == text));
     assert!(Verdict::from_name(text).is_none_or(|verdict| verdict.name() == text));
     let _ = sekisho_domain::presence::State::from_str(text);
