@@ -32,7 +32,7 @@ impl OpeningHours {
     }
 
     /// Minutes of the week from Monday on.
-    fn of_week(&self) -> (u32, u32) {
+    fn of_week(self) -> (u32, u32) {
         let day = u32::from(self.weekday) * u32::from(DAY_MIN);
         (
             day + u32::from(self.opens_min),
