@@ -77,7 +77,7 @@ async fn every_store_function_of_calendars_and_with_a_foreign_scope() {
         assert_eq!(whole.special, [day]);
         assert_eq!(whole.weekly.len(), 7);
         assert_eq!(
-            calendars::calendar(&mut tx, own, site, START.plus_ms(96 * HOUR))
+            calendars::calendar(&mut tx, own, site, None, START.plus_ms(96 * HOUR))
                 .await
                 .unwrap()
                 .special,
@@ -85,7 +85,7 @@ async fn every_store_function_of_calendars_and_with_a_foreign_scope() {
             "days that are over do not count"
         );
         assert_eq!(
-            calendars::calendar(&mut tx, foreign, site, START)
+            calendars::calendar(&mut tx, foreign, site, None, START)
                 .await
                 .unwrap(),
             Calendar::default()

@@ -227,7 +227,8 @@ pub(super) async fn facts_alone(
         site_open: site.state == SiteState::Open,
         grid_s: columns::seconds(site.grid_s)?,
         length_max_ms,
-        calendar: calendars::calendar(tx, Scope::System, site.id, window.start).await?,
+        calendar: calendars::calendar(tx, Scope::System, site.id, Some(seat.zone), window.start)
+            .await?,
         person_active: person.active,
         access,
         inventory: Inventory {

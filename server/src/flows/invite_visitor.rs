@@ -185,7 +185,8 @@ async fn facts(
     Ok(visit::Facts {
         time_zone: site.time_zone.clone(),
         site_open: site.state == SiteState::Open,
-        calendar: calendars::calendar(tx, Scope::System, site.id, during.start).await?,
+        calendar: calendars::calendar(tx, Scope::System, site.id, Some(want.zone), during.start)
+            .await?,
         policy: visitor_policies::get(tx, Scope::System, site.id).await?,
         way: reach::zones(&wire, want.zone),
         others: u32::try_from(others.count()).unwrap_or(u32::MAX),

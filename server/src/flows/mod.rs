@@ -27,6 +27,7 @@ pub mod change_seat;
 pub mod change_series;
 pub mod change_webhook;
 pub mod check_streams;
+pub mod close_site;
 pub mod complete_setup;
 pub mod confirm_booking;
 pub mod cosign_checkpoint;
@@ -122,6 +123,7 @@ pub mod undo_cancel;
 pub mod undo_cancel_series;
 pub mod visitor_mail;
 mod visits;
+pub mod work_closures;
 mod write_bundle;
 
 // Limits: what they are compared with, and what every change of a booking does to them.

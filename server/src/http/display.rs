@@ -175,7 +175,7 @@ async fn schedule(app: &App, tx: &mut Tx, it: &Display) -> Result<Schedule> {
     };
     let site = sites::get(tx, Scope::System, it.site).await?;
     let site = site.ok_or(Error::from(Code::NotFound))?;
-    let calendar = calendars::calendar(tx, Scope::System, it.site, now).await?;
+    let calendar = calendars::calendar(tx, Scope::System, it.site, None, now).await?;
     let taken = at_site::taken(tx, Scope::System, it.site, during).await?;
     let mut shown = seats::list(tx, Scope::System, it.site).await?;
     shown.retain(|seat| it.seat.is_none_or(|only| only == seat.id));

@@ -254,6 +254,18 @@ fn settings() -> Router<Arc<App>> {
         .route("/settings", get(pages::choose::settings))
         .route("/sites/{site}/settings", get(pages::settings::show))
         .route(
+            "/sites/{site}/settings/closures",
+            get(pages::closures::show).post(pages::closures::make),
+        )
+        .route(
+            "/sites/{site}/settings/closures/{closure}/end",
+            post(pages::closures::end),
+        )
+        .route(
+            "/sites/{site}/settings/closures/{closure}/undo",
+            post(pages::closures::undo),
+        )
+        .route(
             "/sites/{site}/settings/hours",
             get(pages::hours::show).post(pages::hours::save),
         )
@@ -303,6 +315,12 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(api::sites::list, api::sites::create))
         .routes(routes!(api::sites::get))
         .routes(routes!(api::calendar::show, api::calendar::put))
+        .routes(routes!(api::closures::list, api::closures::create))
+        .routes(routes!(api::closures::preview_at))
+        .routes(routes!(api::closures::get))
+        .routes(routes!(api::closures::effects))
+        .routes(routes!(api::closures::end))
+        .routes(routes!(api::closures::undo))
         .routes(routes!(api::sites::access, api::sites::grant))
         .routes(routes!(api::places::zones_of, api::places::create_zone_at))
         .routes(routes!(api::places::doors_of, api::places::create_door_at))

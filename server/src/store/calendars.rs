@@ -2,11 +2,11 @@
 
 use jiff::civil::Date;
 use sekisho_domain::booking::{Blocks, Calendar, HolidayPolicy, OpeningHours, SpecialDay};
-use sekisho_domain::ids::SiteId;
+use sekisho_domain::ids::{SiteId, ZoneId};
 use sekisho_domain::time::Timestamp;
 
 use super::columns::{corrupt, one};
-use super::{Scope, Tx, sites};
+use super::{Scope, Tx, closures, sites};
 use crate::on;
 
 /// What a site says of public holidays.
@@ -84,8 +84,23 @@ fn blocks(text: &str) -> sqlx::Result<Blocks> {
         .map_err(|_| corrupt("hours of a day that are none"))
 }
 
-/// All that says when a site is open from an instant on.
+/// All that says when a site that the scope can see is open from an instant on, closures among it; where a zone is asked about,
+/// those of the zone too.
 pub async fn calendar(
+    tx: &mut Tx,
+    scope: Scope,
+    site: SiteId,
+    zone: Option<ZoneId>,
+    from: Timestamp,
+) -> sqlx::Result<Calendar> {
+    let closures = closures::in_force(tx, scope, site, zone, from).await?;
+    Ok(Calendar {
+        closures,
+        ..stated(tx, scope, site, from).await?
+    })
+}
+
+async fn stated(
     tx: &mut Tx,
     scope: Scope,
     site: SiteId,
@@ -104,7 +119,7 @@ pub async fn calendar(
 
 /// All that a site says of itself, days of their own that are over among it; closures aside.
 pub async fn whole(tx: &mut Tx, scope: Scope, site: SiteId) -> sqlx::Result<Calendar> {
-    calendar(tx, scope, site, Timestamp(0)).await
+    stated(tx, scope, site, Timestamp(0)).await
 }
 
 /// A local day that is over at an instant, wherever one is.

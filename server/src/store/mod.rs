@@ -15,6 +15,7 @@ pub mod bookings;
 pub mod calendars;
 pub mod certificates;
 pub mod changes;
+pub mod closures;
 pub mod columns;
 pub mod commands;
 pub mod db;

@@ -1,6 +1,6 @@
 //! What is free at a site, and when seats are taken. Never by whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json as Answer;
 use sekisho_domain::authority::Action;
@@ -17,9 +17,9 @@ use super::types::{Page, Time, cursor};
 use super::{Problem, Reader};
 use crate::http::extract::{Path, Query};
 use crate::http::problem::{Error, Result};
-use crate::store::calendars;
 use crate::store::occupancy::{self, Wanted};
 use crate::store::seats::{self, SeatKind};
+use crate::store::{calendars, closures};
 
 /// Longest page of seats with their times.
 const SEATS_MAX: i64 = 2000;
@@ -189,12 +189,21 @@ pub async fn free_at(
 ) -> Result<Answer<Free>> {
     let (site, scope) = (reader.site(id, Action::ReadSeat).await?, reader.scope());
     let during = interval(need.from, need.to)?;
-    let calendar = calendars::calendar(&mut reader.tx, scope, site.id, during.start).await?;
+    let calendar = calendars::calendar(&mut reader.tx, scope, site.id, None, during.start).await?;
     let closed = open_during(&site.time_zone, &calendar, &during).err();
     let mut groups =
         occupancy::free(&mut reader.tx, scope, site.id, during, &need.wanted()).await?;
     if closed.is_some() {
         groups.iter_mut().for_each(|group| group.free.clear());
+    }
+    let zones = closures::zones(&mut reader.tx, scope, site.id, during).await?;
+    if !zones.is_empty() {
+        let seats = seats::list(&mut reader.tx, scope, site.id).await?;
+        let shut = seats.iter().filter(|seat| zones.contains(&seat.zone));
+        let shut: BTreeSet<SeatId> = shut.map(|seat| seat.id).collect();
+        for group in &mut groups {
+            group.free.retain(|seat| !shut.contains(seat));
+        }
     }
     let pools = groups.iter().filter_map(|it| {
         Some(FreePool {

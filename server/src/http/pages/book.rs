@@ -215,6 +215,11 @@ impl Page {
         }
         let zones = zones::list(&mut reader.tx, scope, site).await?;
         let seats = in_order(seats::list(&mut reader.tx, scope, site).await?, &zones);
+        for (zone, during) in shut::zones_closed(reader, site, whole).await? {
+            for seat in seats.iter().filter(|seat| seat.zone == zone) {
+                taken.entry(seat.id).or_default().push(during);
+            }
+        }
         let none = Vec::new();
         let row = |seat: &Seat| {
             let spans = taken.get(&seat.id).unwrap_or(&none);

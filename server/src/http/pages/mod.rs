@@ -12,6 +12,8 @@ pub mod bookings;
 pub mod change;
 mod change_texts;
 pub mod choose;
+mod closure_texts;
+pub mod closures;
 pub mod display_texts;
 pub mod displays;
 pub mod equipment;

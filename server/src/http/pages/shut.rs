@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 use sekisho_domain::booking::{Calendar, Why, Zone, open_times};
+use sekisho_domain::ids::{SiteId, ZoneId};
 use sekisho_domain::time::{Interval, Timestamp};
 
 use super::hours_texts::{HoursTexts, hours_texts};
@@ -9,8 +10,8 @@ use super::when::Wall;
 use crate::http::api::Reader;
 use crate::http::lang::Lang;
 use crate::http::problem::{Error, Result};
-use crate::store::calendars;
 use crate::store::sites::{OpeningHours, Site};
+use crate::store::{calendars, closures};
 
 /// Minutes of a day.
 const DAY: u16 = 1440;
@@ -33,7 +34,7 @@ pub(super) async fn of_day(
 ) -> Result<(Vec<OpeningHours>, Shut)> {
     let scope = reader.scope();
     let whole = wall.whole(day).ok_or_else(|| Error::invalid("day"))?;
-    let calendar = calendars::calendar(&mut reader.tx, scope, site.id, whole.start).await?;
+    let calendar = calendars::calendar(&mut reader.tx, scope, site.id, None, whole.start).await?;
     let zone = Zone::named(&site.time_zone)?;
     let opens = calendar.opens_after(&zone, whole.start);
     let shut = Shut {
@@ -48,6 +49,26 @@ pub(super) async fn of_day(
     let hours = open.iter().filter(|block| block.overlaps(&whole));
     let hours = hours.filter_map(|block| drawn(&zone, day, whole, *block));
     Ok((hours.collect(), shut))
+}
+
+/// When zones of a site are closed on a day, beside the site itself, as times at which their seats are taken.
+pub(super) async fn zones_closed(
+    reader: &mut Reader,
+    site: SiteId,
+    whole: Interval,
+) -> Result<Vec<(ZoneId, Interval)>> {
+    let scope = reader.scope();
+    let mut closed = Vec::new();
+    for zone in closures::zones(&mut reader.tx, scope, site, whole).await? {
+        let tx = &mut reader.tx;
+        let all = closures::in_force(tx, scope, site, Some(zone), whole.start).await?;
+        let here = all.into_iter().map(|it| it.during);
+        closed.extend(
+            here.filter(|during| during.overlaps(&whole))
+                .map(|during| (zone, during)),
+        );
+    }
+    Ok(closed)
 }
 
 /// A block as it is drawn on a day: from midnight where it began before, past midnight where it is a night of this day.
