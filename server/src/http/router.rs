@@ -1,14 +1,12 @@
 //! Every route, in one table, with the layers around them.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
@@ -66,7 +64,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(api)
         .route("/livez", get(alive))
         .route("/readyz", get(ready))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(errors::panicked))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             TIMEOUT,
@@ -482,25 +480,4 @@ fn span(request: &Request) -> tracing::Span {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     tracing::info_span!("request", http.method = %request.method(), http.route = route, request.id = id)
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that the layer asks for"
-)]
-fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
-    let text = cause
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| cause.downcast_ref::<String>().cloned());
-    let mut response = Error::from(anyhow::anyhow!(
-        "a handler panicked: {}",
-        text.unwrap_or_default()
-    ))
-    .into_response();
-    response.headers_mut().insert(
-        header::CONNECTION,
-        axum::http::HeaderValue::from_static("close"),
-    );
-    response
 }
