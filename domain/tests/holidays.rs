@@ -20,10 +20,6 @@ fn python() -> Option<PathBuf> {
     [made, PathBuf::from("python3")].into_iter().find(able)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "whether it may be left out is said from outside, as with every test runner"
-)]
 #[test]
 fn two_programs_agree_about_every_holiday_of_a_century() {
     let Some(python) = python() else {

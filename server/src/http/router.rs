@@ -19,7 +19,7 @@ use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::problem::{Error, Result};
+use super::problem::Result;
 use super::{api, assets, display, errors, feed, headers, idempotency, pages, session};
 use crate::app::App;
 use crate::store::holds;

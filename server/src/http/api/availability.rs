@@ -194,7 +194,9 @@ pub async fn free_at(
     let mut groups =
         occupancy::free(&mut reader.tx, scope, site.id, during, &need.wanted()).await?;
     if closed.is_some() {
-        groups.iter_mut().for_each(|group| group.free.clear());
+        for group in &mut groups {
+            group.free.clear();
+        }
     }
     let zones = closures::zones(&mut reader.tx, scope, site.id, during).await?;
     if !zones.is_empty() {

@@ -138,7 +138,7 @@ async fn shown(reader: &mut Reader, site: SiteId, today: Date) -> Result<Calenda
     let it = calendars::whole(&mut reader.tx, scope, site).await?;
     let next = holidays_from(today, LISTED).into_iter();
     Ok(Calendar {
-        opening_hours: it.weekly.iter().map(written_hours).collect(),
+        opening_hours: it.weekly.iter().copied().map(written_hours).collect(),
         holidays: it.holidays,
         holiday_hours: it.holiday_hours.to_string(),
         next_holidays: next

@@ -225,7 +225,7 @@ async fn with_hours(tx: &mut Tx, scope: Scope, it: sites::Site) -> Result<Site> 
         grid_s: it.grid_s,
         grant_before_s: it.grant_before_s,
         grant_after_s: it.grant_after_s,
-        opening_hours: hours.iter().map(written_hours).collect(),
+        opening_hours: hours.into_iter().map(written_hours).collect(),
         created_at: it.created_at.into(),
     })
 }
@@ -241,7 +241,7 @@ fn always_open() -> Vec<OpeningHours> {
 }
 
 /// As the API says them.
-pub(super) fn written_hours(it: &sites::OpeningHours) -> OpeningHours {
+pub(super) fn written_hours(it: sites::OpeningHours) -> OpeningHours {
     let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
     OpeningHours {
         weekday: it.weekday,

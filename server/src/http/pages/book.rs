@@ -1,7 +1,6 @@
 //! Booking a seat: a day, a time, and the seats as a map and as a list that says the same. Taken ones show until when, never
 //! who. A seat on the map is chosen first and booked then; in the list there is one button each.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -30,7 +29,7 @@ use crate::http::problem::{Error, Result};
 use crate::http::session::{Caller, Me};
 use crate::store::seats::Seat;
 use crate::store::sites::{OpeningHours, Site};
-use crate::store::{at_site, seats, zones};
+use crate::store::{seats, zones};
 
 #[derive(Template)]
 #[template(path = "book.html")]
@@ -209,17 +208,9 @@ impl Page {
     ) -> Result<()> {
         let (scope, site) = (reader.scope(), self.site.id);
         let whole = wall.whole(day).ok_or_else(|| Error::invalid("day"))?;
-        let mut taken: BTreeMap<SeatId, Vec<Interval>> = BTreeMap::new();
-        for (seat, span) in at_site::taken(&mut reader.tx, scope, site, whole).await? {
-            taken.entry(seat).or_default().push(span);
-        }
         let zones = zones::list(&mut reader.tx, scope, site).await?;
         let seats = in_order(seats::list(&mut reader.tx, scope, site).await?, &zones);
-        for (zone, during) in shut::zones_closed(reader, site, whole).await? {
-            for seat in seats.iter().filter(|seat| seat.zone == zone) {
-                taken.entry(seat.id).or_default().push(during);
-            }
-        }
+        let taken = shut::taken(reader, site, whole, &seats).await?;
         let none = Vec::new();
         let row = |seat: &Seat| {
             let spans = taken.get(&seat.id).unwrap_or(&none);

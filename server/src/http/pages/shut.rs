@@ -1,8 +1,10 @@
 //! When a site is open on a day, and why it is not.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use sekisho_domain::booking::{Calendar, Why, Zone, open_times};
-use sekisho_domain::ids::{SiteId, ZoneId};
+use sekisho_domain::ids::{SeatId, SiteId};
 use sekisho_domain::time::{Interval, Timestamp};
 
 use super::hours_texts::{HoursTexts, hours_texts};
@@ -10,8 +12,9 @@ use super::when::Wall;
 use crate::http::api::Reader;
 use crate::http::lang::Lang;
 use crate::http::problem::{Error, Result};
+use crate::store::seats::Seat;
 use crate::store::sites::{OpeningHours, Site};
-use crate::store::{calendars, closures};
+use crate::store::{at_site, calendars, closures};
 
 /// Minutes of a day.
 const DAY: u16 = 1440;
@@ -51,24 +54,28 @@ pub(super) async fn of_day(
     Ok((hours.collect(), shut))
 }
 
-/// When zones of a site are closed on a day, beside the site itself, as times at which their seats are taken.
-pub(super) async fn zones_closed(
+/// When seats cannot be had on a day: somebody has them, or their zone is closed.
+pub(super) async fn taken(
     reader: &mut Reader,
     site: SiteId,
     whole: Interval,
-) -> Result<Vec<(ZoneId, Interval)>> {
+    seats: &[Seat],
+) -> Result<BTreeMap<SeatId, Vec<Interval>>> {
     let scope = reader.scope();
-    let mut closed = Vec::new();
+    let mut taken: BTreeMap<SeatId, Vec<Interval>> = BTreeMap::new();
+    for (seat, span) in at_site::taken(&mut reader.tx, scope, site, whole).await? {
+        taken.entry(seat).or_default().push(span);
+    }
     for zone in closures::zones(&mut reader.tx, scope, site, whole).await? {
         let tx = &mut reader.tx;
         let all = closures::in_force(tx, scope, site, Some(zone), whole.start).await?;
-        let here = all.into_iter().map(|it| it.during);
-        closed.extend(
-            here.filter(|during| during.overlaps(&whole))
-                .map(|during| (zone, during)),
-        );
+        for closed in all.iter().filter(|it| it.during.overlaps(&whole)) {
+            for seat in seats.iter().filter(|seat| seat.zone == zone) {
+                taken.entry(seat.id).or_default().push(closed.during);
+            }
+        }
     }
-    Ok(closed)
+    Ok(taken)
 }
 
 /// A block as it is drawn on a day: from midnight where it began before, past midnight where it is a night of this day.
