@@ -300,6 +300,13 @@ async fn closures_are_checked_and_a_large_one_goes_on_where_it_was_left() {
             60
         );
         assert_eq!(state(&test, &closure).await, ClosureState::Done);
+        // Taken back by two at once: everything is there again.
+        let owner = acting(&world.owner, Role::Owner);
+        undo_closure(app, &owner, closure.id, None).await.unwrap();
+        let (one, two) = tokio::join!(work_closures(app), work_closures(app));
+        assert!(one.is_ok() && two.is_ok());
+        work(&test).await;
+        assert_eq!(effects(&test, &closure).await, vec![Effect::Restored; 60]);
     }
 }
 

@@ -86,6 +86,8 @@ async fn every_store_function_of_closures_and_with_a_foreign_scope() {
             .unwrap();
         let met = closures::met(&mut tx, own, place, span(1, 3), Some(it.id), 9).await;
         assert_eq!(met.unwrap(), [], "dealt with");
+        let effect = closures::effect(&mut tx, it.id, booking.id).await;
+        assert_eq!(effect.unwrap(), Some(Effect::Moved));
         closures::put_effect(&mut tx, it.id, booking.id, Effect::Restored, START)
             .await
             .unwrap();

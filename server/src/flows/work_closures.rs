@@ -173,6 +173,11 @@ async fn one(
     let Some(closure) = now.filter(|it| it.state == ClosureState::Working) else {
         return Ok(());
     };
+    // Another server may have dealt with it while this one waited.
+    let done = closures::effect(&mut change.tx, closure.id, id).await?;
+    if done.is_some() {
+        return Ok(());
+    }
     let effect = deal_with(system, (&closure, how), booking, &others, change).await?;
     closures::put_effect(&mut change.tx, closure.id, id, effect, app.now()).await?;
     Ok(())
@@ -191,12 +196,16 @@ async fn take_back(app: &App, closure: &Closure, id: BookingId) -> Result<(), Fl
     }
 }
 
+/// Writes what could not be done, unless another server has done it.
 async fn put(app: &App, closure: &Closure, id: BookingId, effect: Effect) -> Result<(), FlowError> {
     let (system, closure) = (Actor::system(), closure.id);
     change(app, &system, EventCode::RequestRefused, |change| {
         Box::pin(async move {
             let now = change.app.now();
-            closures::put_effect(&mut change.tx, closure, id, effect, now).await?;
+            let is = closures::effect(&mut change.tx, closure, id).await?;
+            if matches!(is, None | Some(Effect::Moved | Effect::Cancelled)) {
+                closures::put_effect(&mut change.tx, closure, id, effect, now).await?;
+            }
             Ok(())
         })
     })
@@ -339,11 +348,13 @@ async fn restore(
 ) -> Result<(), FlowError> {
     let app = change.app;
     let asked = closure.undone_at.unwrap_or_else(|| app.now());
-    let effects = closures::effects(&mut change.tx, Scope::System, closure.id).await?;
-    let was = effects.iter().find(|(booking, _)| *booking == id);
-    match was.map(|(_, effect)| *effect) {
+    let is = closures::effect(&mut change.tx, closure.id, id).await?;
+    match is {
         Some(Effect::Cancelled) => {
             let booking = locked_booking(system, id, None, change).await?;
+            if closures::effect(&mut change.tx, closure.id, id).await? != is {
+                return Ok(());
+            }
             let site = booking.site;
             restore_asked(app, system, (booking, asked), false, change).await?;
             change.facts(site).await?;

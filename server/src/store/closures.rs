@@ -404,6 +404,25 @@ pub async fn put_effect(
         .execute(c).await.map(|done| done.rows_affected()))?)
 }
 
+/// What a closure made of one booking; `None`: nothing yet.
+pub async fn effect(
+    tx: &mut Tx,
+    closure: ClosureId,
+    booking: BookingId,
+) -> sqlx::Result<Option<Effect>> {
+    let row: Option<(String,)> = on!(tx, c => sqlx::query_as(
+        "SELECT effect FROM closure_effect WHERE closure_id = $1 AND booking_id = $2")
+        .bind(closure.text())
+        .bind(booking.text())
+        .fetch_optional(c).await)?;
+    row.map(|(effect,)| known(&effect)).transpose()
+}
+
+fn known(effect: &str) -> sqlx::Result<Effect> {
+    let found = Effect::ALL.into_iter().find(|it| it.name() == effect);
+    found.ok_or_else(|| corrupt("an unknown effect of a closure"))
+}
+
 /// What a closure of the scope made of each booking, in the order in which it did.
 pub async fn effects(
     tx: &mut Tx,
@@ -423,11 +442,8 @@ pub async fn effects(
         .fetch_all(c).await)?;
     rows.into_iter()
         .map(|(booking, effect)| {
-            let known = Effect::ALL.into_iter().find(|it| it.name() == effect);
-            Ok((
-                read(BookingId::parse_text, &booking)?,
-                known.ok_or_else(|| corrupt("an unknown effect of a closure"))?,
-            ))
+            let booking = read(BookingId::parse_text, &booking)?;
+            Ok((booking, known(&effect)?))
         })
         .collect()
 }
