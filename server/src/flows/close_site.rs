@@ -232,7 +232,7 @@ async fn undo(
 }
 
 /// Writes a closure that was read in this transaction; whoever was faster makes this one stale.
-pub(super) async fn write(closure: &mut Closure, change: &mut Change<'_>) -> Result<(), FlowError> {
+async fn write(closure: &mut Closure, change: &mut Change<'_>) -> Result<(), FlowError> {
     closures::update(&mut change.tx, Scope::System, closure)
         .await
         .map_err(stale)?;

@@ -9,14 +9,14 @@ use super::book_seat::facts_beside;
 use super::cancel_booking::cancel_locked;
 use super::change::{Change, change};
 use super::change_booking::{Written, lift, place, put_down, undo_asked};
-use super::close_site::{self, CloseSite, write};
+use super::close_site::{self, CloseSite};
 use super::locked_booking::{locked_booking, locked_with};
 use super::undo_cancel::restore_asked;
 use super::{Actor, FlowError};
 use crate::app::App;
 use crate::store::bookings::{self, Booking};
 use crate::store::closures::{self, Bookings, Closure, ClosureState, Effect};
-use crate::store::{Scope, occupancy, outbox, seats};
+use crate::store::{Scope, SqlError, occupancy, outbox, seats};
 
 /// Bookings looked up at once.
 const ROUND: i64 = 50;
@@ -134,7 +134,11 @@ async fn finish(app: &App, id: ClosureId) -> Result<(), FlowError> {
                 ClosureState::Undoing => ClosureState::Undone,
                 ClosureState::Done | ClosureState::Undone => return Ok(()),
             };
-            write(&mut closure, change).await
+            match closures::update(&mut change.tx, Scope::System, &closure).await {
+                // Somebody was faster: another server, or who ends it or takes it back. It is looked at again.
+                Ok(()) | Err(SqlError::RowNotFound) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
         })
     })
     .await
@@ -143,9 +147,14 @@ async fn finish(app: &App, id: ClosureId) -> Result<(), FlowError> {
 /// One booking. One that the rules do not let move ends; one that they do not let end is no longer there.
 async fn deal(app: &App, closure: &Closure, id: BookingId) -> Result<(), FlowError> {
     let system = &Actor::system();
-    for how in [closure.bookings, Bookings::Cancel] {
+    let ways: &[Bookings] = match closure.bookings {
+        Bookings::Keep => &[Bookings::Keep],
+        Bookings::Move => &[Bookings::Move, Bookings::Cancel],
+        Bookings::Cancel => &[Bookings::Cancel],
+    };
+    for how in ways {
         let done = change(app, system, EventCode::BookingRefused, |change| {
-            Box::pin(one(system, closure, (id, how), change))
+            Box::pin(one(system, closure, (id, *how), change))
         })
         .await;
         match done {
