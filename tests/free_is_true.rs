@@ -1,5 +1,6 @@
 //! What is said to be free is free, and what is not is not: the one statement that answers for a whole site, against the
 //! times of each seat, its buffers and its outage.
+#![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use sekisho_domain::booking::inventory::Outage;
 use sekisho_domain::ids::SeatId;

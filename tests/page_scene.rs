@@ -27,6 +27,7 @@ use sekisho_tests::world::{World, acting, span};
 use self::As::{Member, Nobody, Owner};
 use crate::page_scene_inventory::Offered;
 use crate::page_scene_outwards::{outward_pages, outwards};
+use crate::page_scene_settings::settings;
 
 /// Who looks at a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -453,6 +454,7 @@ impl Scene {
         ];
         all.extend(outward_pages(self));
         all.extend(self.offered.pages(site));
+        all.extend(settings(site));
         all
     }
 }

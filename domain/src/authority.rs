@@ -142,6 +142,8 @@ actions! {
     AddSite "site.add" own NOBODY same OWNER operated NOBODY accessible NOBODY;
     /// Change a site: name, opening hours, margins, grid, state.
     WriteSite "site.write" own NOBODY same NOBODY operated RUNS accessible NOBODY;
+    /// Close a site or a zone of it for a time, with what becomes of the bookings that it meets; see closures.
+    CloseSite "site.close" own NOBODY same NOBODY operated RUNS accessible NOBODY;
     /// See which companies a site is open to.
     ReadSiteAccess "site_access.read" own NOBODY same RUNS operated READS accessible NOBODY;
     /// Open a site to a company, or close it again.

@@ -6,9 +6,11 @@
 
 mod amend;
 mod attendance;
+mod calendar;
 mod change;
 mod confirm;
 mod group;
+mod holidays;
 mod hours;
 pub mod inventory;
 pub mod layout;
@@ -23,6 +25,10 @@ use std::str::FromStr;
 
 pub use amend::{Cancelled, UNDO_MS, extend, release, still_on, undo_cancel};
 pub use attendance::{ATTENDANCE_MAX_S, AttendancePolicy, Attended, Mark, Passage, carry, pass};
+pub use calendar::{
+    BLOCKS_MAX, BadBlocks, Block, Blocks, Calendar, Closed, HolidayPolicy, NEXT_MAX_MS, Opening,
+    SpecialDay, Why,
+};
 pub use change::{Before, change, has_begun, pass_still_true, undo_change};
 pub use confirm::{
     ANSWER_MINUTES, ANSWER_MINUTES_MAX, ApprovalKind, Approvals, Begin, HOLD_MINUTES,
@@ -31,7 +37,8 @@ pub use confirm::{
 pub use group::{
     GROUP_MAX, GROUP_MIN, Place, check_group, choose_seats, most_in_one_zone, nearest_seat,
 };
-pub use hours::{OpeningHours, check_opening_hours, check_time_zone, open_times};
+pub use holidays::{Holiday, LAST_YEAR, holiday, holidays_from};
+pub use hours::{OpeningHours, check_opening_hours, check_time_zone, open_during, open_times};
 pub use inventory::Inventory;
 pub use usual::{Past, USUAL_DAYS, Usual, usual};
 pub use waiting::{
@@ -43,8 +50,6 @@ pub use zone::{BadLocal, Fold, Local, Zone};
 use crate::ids::SeatId;
 use crate::refusal::{Alternative, Code, Refusal};
 use crate::time::{Interval, Timestamp};
-use hours::open_blocks;
-pub(crate) use hours::require_open;
 
 /// How far ahead a booking may start, ms: schedules reach gateways for as long.
 pub const AHEAD_MAX_MS: i64 = 35 * DAY_MS;
@@ -79,8 +84,8 @@ pub struct Facts {
     pub grid_s: u32,
     /// Longest booking at the site, ms ([`LENGTH_MAX_MS`]).
     pub length_max_ms: i64,
-    /// When the site is open; no row at all is closed.
-    pub opening_hours: Vec<OpeningHours>,
+    /// When the site is open, as far as it concerns the seat and the days around.
+    pub calendar: Calendar,
     /// Whether the person may use anything at all.
     pub person_active: bool,
     /// When the person's company reaches the site; absent: never.
@@ -97,14 +102,6 @@ pub struct Facts {
     pub terms: Terms,
     /// What may be booked in all.
     pub quota: quota::Facts,
-}
-
-impl Facts {
-    /// Whether the seat itself stands in the way of a booking then: what other seats are looked for about.
-    pub fn is_seat_wanting(&self, during: &Interval) -> bool {
-        let kept = self.inventory.kept_from(&self.seat_taken);
-        kept.iter().any(|it| it.overlaps(during))
-    }
 }
 
 /// When a company reaches a site (`site_access`).
@@ -200,7 +197,7 @@ fn standing(during: &Interval, facts: &Facts, zone: &Zone) -> Result<(), Refusal
             .filter(|from| *from > during.start);
         return Err(refusal);
     }
-    require_open(zone, &facts.time_zone, &facts.opening_hours, during)?;
+    facts.calendar.open_during(zone, &facts.time_zone, during)?;
     facts.inventory.require_service(during)?;
     quota::check(&facts.quota, during, zone)
 }
@@ -282,6 +279,8 @@ fn alternatives(
             | Code::SeatOutOfService
             | Code::PersonBusy
             | Code::OutsideOpeningHours
+            | Code::ClosedThatDay
+            | Code::ClosedThen
             | Code::InThePast
             | Code::OffGrid
             | Code::TooLong
@@ -368,7 +367,7 @@ fn free_gaps(facts: &Facts, zone: &Zone, window: &Interval) -> Vec<Interval> {
     taken.extend(&facts.person_taken);
     taken.sort_by_key(|other| other.start);
     let mut gaps = Vec::new();
-    for block in open_blocks(zone, &facts.opening_hours, window) {
+    for block in facts.calendar.open_blocks(zone, window) {
         let mut from = block.start.max(window.start);
         let until = block.end.min(window.end);
         for other in taken.iter().filter(|other| other.overlaps(&block)) {

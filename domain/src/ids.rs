@@ -140,6 +140,8 @@ ids! {
     BookingId = "bkg";
     /// Bookings that repeat, or of several days.
     SeriesId = "srs";
+    /// A time at which a site or a zone is closed.
+    ClosureId = "clo";
     /// A place in the line for a seat.
     WaitingId = "wai";
     /// One seat for one half-open interval.

@@ -90,6 +90,9 @@ codes! {
     SeatsOverlap "seats_overlap" 409 "席が重なる位置には置けません。" "Two seats cannot stand in the same spot.";
     PersonBusy "person_busy" 409 "その時間には、すでに別の予約があります。" "This person already has a booking at that time.";
     OutsideOpeningHours "outside_opening_hours" 422 "開館時間の外です。" "That is outside the opening hours.";
+    ClosedThatDay "closed_that_day" 422 "その日は休館日です。" "The site is closed on that day.";
+    ClosedThen "closed_then" 409 "その時間は閉館しています。" "The site, or this part of it, is closed at that time.";
+    ClosureOver "closure_over" 409 "この休館はすでに終わっています。" "This closure is over already.";
     IntervalEmpty "interval_empty" 422 "終わりの時刻は、始まりより後にしてください。" "The end has to be after the start.";
     OffGrid "off_grid" 422 "予約できる時刻の区切りに合っていません。" "The times do not fit the site's booking grid.";
     TooLong "too_long" 422 "一度に予約できる長さを超えています。" "The booking is longer than allowed.";

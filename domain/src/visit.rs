@@ -3,7 +3,7 @@
 //! [`invite`] is pure, like [`crate::booking::book`]: the flow locks the host, loads [`Facts`] and writes the [`Plan`]. A visitor
 //! has no account and no rights of their own: all of theirs hang on the host's, and end with them.
 
-use crate::booking::{AHEAD_MAX_MS, Access, OpeningHours, Zone, require_open};
+use crate::booking::{AHEAD_MAX_MS, Access, Calendar, Zone};
 use crate::ids::ZoneId;
 use crate::presence::State as Presence;
 use crate::refusal::{Code, Refusal};
@@ -96,7 +96,7 @@ pub struct Facts {
     /// Whether the site is in operation.
     pub site_open: bool,
     /// When it is open.
-    pub opening_hours: Vec<OpeningHours>,
+    pub calendar: Calendar,
     /// What it says about visitors.
     pub policy: Policy,
     /// The zone of the visit and those on the way there ([`crate::reach::zones`]).
@@ -135,12 +135,9 @@ pub fn invite(request: &Request, facts: &Facts, now: Timestamp) -> Result<Plan, 
     if !facts.site_open {
         return Err(Code::SiteNotOpen.into());
     }
-    require_open(
-        &Zone::named(&facts.time_zone)?,
-        &facts.time_zone,
-        &facts.opening_hours,
-        &during,
-    )?;
+    facts
+        .calendar
+        .open_during(&Zone::named(&facts.time_zone)?, &facts.time_zone, &during)?;
     if facts
         .way
         .iter()

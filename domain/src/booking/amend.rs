@@ -1,6 +1,5 @@
 //! What may become of a booking once it is made: a longer one, an earlier end, and a cancellation taken back.
 
-use super::hours::open_blocks;
 use super::zone::Zone;
 use super::{
     ALTERNATIVES_MAX, Allocation, AllocationState, Facts, grid_ms, require_confirmed, standing,
@@ -79,7 +78,12 @@ pub fn extend(
     later(&whole, &more, facts, &zone).map_err(|mut refusal| {
         if matches!(
             refusal.code,
-            Code::SeatTaken | Code::PersonBusy | Code::OutsideOpeningHours | Code::TooLong
+            Code::SeatTaken
+                | Code::PersonBusy
+                | Code::OutsideOpeningHours
+                | Code::ClosedThatDay
+                | Code::ClosedThen
+                | Code::TooLong
         ) {
             refusal
                 .alternatives
@@ -137,7 +141,9 @@ fn shorter(
         .iter()
         .filter(|other| other.overlaps(more))
         .map(|other| other.start);
-    let closes = open_blocks(zone, &facts.opening_hours, more)
+    let closes = facts
+        .calendar
+        .open_blocks(zone, more)
         .into_iter()
         .filter(|block| block.start <= more.start && more.start < block.end)
         .map(|block| block.end);

@@ -1,14 +1,15 @@
-//! Opening hours: weekly local times, expanded to UTC intervals in the site's zone.
+//! Opening hours of weekdays, and the steps of a site's clock. What days come to is in `calendar`.
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
 
+use super::calendar::{Block, Calendar};
 use super::zone::{Fold, Zone};
 use crate::refusal::{Code, Refusal};
 use crate::time::{Interval, Timestamp};
 
 /// Minutes after local midnight at which a day ends.
-const DAY_MIN: u16 = 1440;
+pub(super) const DAY_MIN: u16 = 1440;
 
 /// Open on one weekday from one local time to another; several rows a day are several blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
@@ -17,17 +18,42 @@ pub struct OpeningHours {
     pub weekday: u8,
     /// Minutes after local midnight, 0..1440.
     pub opens_min: u16,
-    /// Minutes after local midnight, up to 1440: the next midnight.
+    /// Minutes after the same midnight: 1440 is the next one, more is past it; at most a day after it opens.
     pub closes_min: u16,
 }
 
-/// Whether a table makes sense: known weekdays, opens before it closes, no two blocks of a day overlap.
+impl OpeningHours {
+    /// The times of day.
+    pub fn block(&self) -> Block {
+        Block {
+            opens_min: self.opens_min,
+            closes_min: self.closes_min,
+        }
+    }
+
+    /// Minutes of the week from Monday on.
+    fn of_week(self) -> (u32, u32) {
+        let day = u32::from(self.weekday) * u32::from(DAY_MIN);
+        (
+            day + u32::from(self.opens_min),
+            day + u32::from(self.closes_min),
+        )
+    }
+}
+
+/// Whether a table makes sense: known weekdays, opens before it closes and for a day at most, no two blocks at once; what runs
+/// past the midnight of a Sunday is held against Monday.
 pub fn check_opening_hours(table: &[OpeningHours]) -> Result<(), Refusal> {
+    let week = 7 * u32::from(DAY_MIN);
     let overlap = |a: &OpeningHours, b: &OpeningHours| {
-        a.weekday == b.weekday && a.opens_min < b.closes_min && b.opens_min < a.closes_min
+        let ((a, until_a), (b, until_b)) = (a.of_week(), b.of_week());
+        let meet = |a: u32, until_a: u32, b: u32, until_b: u32| a < until_b && b < until_a;
+        meet(a, until_a, b, until_b)
+            || meet(a + week, until_a + week, b, until_b)
+            || meet(a, until_a, b + week, until_b + week)
     };
     for (i, row) in table.iter().enumerate() {
-        let sound = row.weekday <= 6 && row.opens_min < row.closes_min && row.closes_min <= DAY_MIN;
+        let sound = row.weekday <= 6 && row.block().is_sound();
         if !sound || table[..i].iter().any(|other| overlap(row, other)) {
             return Err(Refusal::new(Code::InvalidInput).with("opening_hours", i));
         }
@@ -38,28 +64,6 @@ pub fn check_opening_hours(table: &[OpeningHours]) -> Result<(), Refusal> {
 /// Whether `name` is a time zone of the IANA database.
 pub fn check_time_zone(name: &str) -> Result<(), Refusal> {
     Zone::named(name).map(|_| ())
-}
-
-/// Refuses what is not open without a break; says when it opens next.
-pub(crate) fn require_open(
-    zone: &Zone,
-    time_zone: &str,
-    table: &[OpeningHours],
-    during: &Interval,
-) -> Result<(), Refusal> {
-    let blocks = open_blocks(zone, table, during);
-    if blocks
-        .iter()
-        .any(|block| block.start <= during.start && during.end <= block.end)
-    {
-        return Ok(());
-    }
-    let mut refusal = Refusal::new(Code::OutsideOpeningHours).with("time_zone", time_zone);
-    refusal.lifts_at = blocks
-        .iter()
-        .map(|block| block.start)
-        .find(|start| *start > during.start);
-    Err(refusal)
 }
 
 impl Zone {
@@ -93,44 +97,11 @@ impl Zone {
 }
 
 /// When a site is open within `window` and on the days around it, in order; nothing where its zone is not known.
-pub fn open_times(time_zone: &str, table: &[OpeningHours], window: &Interval) -> Vec<Interval> {
-    Zone::named(time_zone).map_or_else(|_| Vec::new(), |zone| open_blocks(&zone, table, window))
+pub fn open_times(time_zone: &str, calendar: &Calendar, window: &Interval) -> Vec<Interval> {
+    Zone::named(time_zone).map_or_else(|_| Vec::new(), |zone| calendar.open_blocks(&zone, window))
 }
 
-/// The open blocks that touch `window`, and those of a day before and after, in order; blocks that meet are one block.
-pub(super) fn open_blocks(zone: &Zone, table: &[OpeningHours], window: &Interval) -> Vec<Interval> {
-    let (Some(first), Some(last)) = (zone.local(window.start), zone.local(window.end)) else {
-        return Vec::new();
-    };
-    let day = SignedDuration::from_hours(24);
-    let (Ok(mut date), Ok(end)) = (first.date().checked_sub(day), last.date().checked_add(day))
-    else {
-        return Vec::new();
-    };
-    let mut blocks: Vec<Interval> = Vec::new();
-    while date <= end {
-        let weekday = u8::try_from(date.weekday().to_monday_zero_offset()).unwrap_or(u8::MAX);
-        let rows = table.iter().filter(|row| row.weekday == weekday);
-        blocks.extend(rows.filter_map(|row| {
-            Interval::new(
-                zone.instant(date, i64::from(row.opens_min) * 60)?,
-                zone.instant(date, i64::from(row.closes_min) * 60)?,
-            )
-        }));
-        let Ok(next) = date.tomorrow() else { break };
-        date = next;
-    }
-    blocks.sort_by_key(|block| block.start);
-    merge(blocks)
-}
-
-fn merge(blocks: Vec<Interval>) -> Vec<Interval> {
-    let mut merged: Vec<Interval> = Vec::new();
-    for block in blocks {
-        match merged.last_mut() {
-            Some(last) if block.start <= last.end => last.end = last.end.max(block.end),
-            _ => merged.push(block),
-        }
-    }
-    merged
+/// Whether something is open all of `during`, and if not, which rule says so, why, and when it opens next.
+pub fn open_during(time_zone: &str, calendar: &Calendar, during: &Interval) -> Result<(), Refusal> {
+    calendar.open_during(&Zone::named(time_zone)?, time_zone, during)
 }

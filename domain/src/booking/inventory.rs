@@ -168,6 +168,12 @@ impl Inventory {
         let others = taken.iter().map(|it| self.buffers.kept_from(it));
         others.chain(self.outage.iter().map(Outage::span)).collect()
     }
+
+    /// Whether the seat itself stands in the way of a booking then, for what others have and for the outage: only then other
+    /// seats are of use.
+    pub fn is_wanting(&self, taken: &[Interval], during: &Interval) -> bool {
+        self.kept_from(taken).iter().any(|it| it.overlaps(during))
+    }
 }
 
 #[cfg(test)]

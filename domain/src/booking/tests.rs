@@ -32,7 +32,7 @@ pub(super) fn facts() -> Facts {
         site_open: true,
         grid_s: 900,
         length_max_ms: LENGTH_MAX_MS,
-        opening_hours: (0..5).flat_map(day).collect(),
+        calendar: Calendar::weekly((0..5).flat_map(day).collect()),
         person_active: true,
         access: Some(Access::ALWAYS),
         inventory: Inventory::default(),
@@ -111,7 +111,7 @@ fn each_rule_has_its_code() {
     assert_eq!(code("08:45", "12:00", &base), Code::OutsideOpeningHours);
     assert_eq!(code("17:00", "20:00", &base), Code::OutsideOpeningHours);
     assert_eq!(
-        code("09:00", "12:00", &with(&|f| f.opening_hours.clear())),
+        code("09:00", "12:00", &with(&|f| f.calendar.weekly.clear())),
         Code::OutsideOpeningHours
     );
     assert_eq!(
@@ -258,7 +258,7 @@ fn berlin() -> Facts {
     };
     Facts {
         time_zone: "Europe/Berlin".to_owned(),
-        opening_hours: vec![night],
+        calendar: Calendar::weekly(vec![night]),
         ..facts()
     }
 }
@@ -292,7 +292,7 @@ fn opening_hours_follow_the_local_clock_through_its_changes() {
 #[test]
 fn a_site_that_never_closes_takes_bookings_over_midnight() {
     let mut facts = facts();
-    facts.opening_hours = (0..7)
+    facts.calendar.weekly = (0..7)
         .map(|weekday| OpeningHours {
             weekday,
             opens_min: 0,
@@ -335,13 +335,15 @@ fn tables_and_zones_are_checked() {
         closes_min,
     };
     assert_eq!(
-        check_opening_hours(&[row(0, 0, 720), row(0, 720, 1440), row(1, 0, 1)]),
+        check_opening_hours(&[row(0, 0, 720), row(0, 720, 1441), row(1, 1, 1441)]),
         Ok(())
     );
     for bad in [
         vec![row(7, 0, 1)],
         vec![row(0, 5, 5)],
+        vec![row(0, 1440, 1500)],
         vec![row(0, 0, 1441)],
+        vec![row(6, 1380, 1500), row(0, 0, 61)],
         vec![row(0, 0, 700), row(0, 600, 800)],
     ] {
         assert_eq!(

@@ -2,6 +2,7 @@
 //! Each rule once, and what must hold for all of them.
 
 use super::*;
+use crate::booking::OpeningHours;
 use proptest::prelude::*;
 
 /// Friday 2026-11-20 09:00 in Tokyo.
@@ -35,7 +36,7 @@ fn facts() -> Facts {
     Facts {
         time_zone: "Asia/Tokyo".to_owned(),
         site_open: true,
-        opening_hours: (0..7).map(open).collect(),
+        calendar: Calendar::weekly((0..7).map(open).collect()),
         policy: Policy::default(),
         way: vec![ROOM, HALL],
         host: HostFacts {
@@ -91,7 +92,7 @@ fn each_other_rule_alone_refuses() {
     type Spoil = fn(&mut Facts);
     let cases: [(Code, Spoil); 8] = [
         (Code::SiteNotOpen, |f| f.site_open = false),
-        (Code::OutsideOpeningHours, |f| f.opening_hours.clear()),
+        (Code::OutsideOpeningHours, |f| f.calendar.weekly.clear()),
         (Code::ZoneClosedToVisitors, |f| {
             f.policy.closed_zones = vec![ROOM];
         }),

@@ -229,6 +229,10 @@ codes! {
     0x0D57 DisplayAdded "display.added";
     0x0D58 DisplayRevoked "display.revoked";
     0x0D59 BookingsExported "bookings.exported";
+    0x0D60 CalendarSet "calendar.set";
+    0x0D61 ClosureMade "closure.made";
+    0x0D62 ClosureEnded "closure.ended";
+    0x0D63 ClosureUndone "closure.undone";
     0x0D81 LogOpened "log.opened";
     0x0D82 LogCut "log.cut";
     0x0D83 LogClosed "log.closed";

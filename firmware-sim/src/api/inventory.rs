@@ -18,10 +18,11 @@ impl Api {
         self.create(&format!("/sites/{site}/floors"), body).await
     }
 
-    /// Changes what of a seat stands in `set`.
-    pub async fn change_seat(&self, seat: SeatId, set: Value) -> Result<(), ApiError> {
+    /// Changes what of a seat stands in `changes`.
+    pub async fn change_seat(&self, seat: SeatId, changes: Value) -> Result<(), ApiError> {
         let path = format!("/seats/{seat}");
-        self.call::<Value>(Method::PATCH, &path, Some(set)).await?;
+        self.call::<Value>(Method::PATCH, &path, Some(changes))
+            .await?;
         Ok(())
     }
 

@@ -22,8 +22,8 @@ use crate::store::quotas::Party;
 use crate::store::seats::Seat;
 use crate::store::sites::{Site, SiteState};
 use crate::store::{
-    Scope, Tx, approval_rules, columns, db, held, locks, occupancy, people, seats, series,
-    site_access, sites,
+    Scope, Tx, approval_rules, calendars, columns, db, held, locks, occupancy, people, seats,
+    series, site_access, sites,
 };
 
 /// How many other free seats are looked for.
@@ -194,7 +194,7 @@ pub(super) async fn facts_beside(
     }
     // Other seats are only of use where this one cannot be had.
     if let Some(during) = Interval::new(request.start, request.end)
-        && facts.is_seat_wanting(&during)
+        && facts.inventory.is_wanting(&facts.seat_taken, &during)
     {
         // One more than is offered: the rules may pass one over.
         facts.free_seats = occupancy::free_like(tx, seat, during, FREE_MAX).await?;
@@ -230,7 +230,8 @@ pub(super) async fn facts_alone(
         site_open: site.state == SiteState::Open,
         grid_s: columns::seconds(site.grid_s)?,
         length_max_ms,
-        opening_hours: sites::hours(tx, Scope::System, site.id).await?,
+        calendar: calendars::calendar(tx, Scope::System, site.id, Some(seat.zone), window.start)
+            .await?,
         person_active: person.active,
         access,
         inventory: Inventory {

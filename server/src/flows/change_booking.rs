@@ -14,7 +14,7 @@ use sekisho_domain::wire::code::EventCode;
 use sekisho_domain::wire::snapshot::PassState;
 
 use super::book_seat::{facts, overlap};
-use super::cancel_booking::tell;
+use super::cancel_booking::say;
 use super::change::{Change, change};
 use super::end_pass::end_pass;
 use super::locked_booking::locked_with;
@@ -59,7 +59,7 @@ pub async fn change_booking(
 /// with the codes of [`sekisho_domain::booking::undo_change`] where what it was has been taken meanwhile.
 pub async fn undo_change(app: &App, actor: &Actor, id: BookingId) -> Result<Booking, FlowError> {
     change(app, actor, EventCode::BookingRefused, |change| {
-        Box::pin(undo(app, actor, id, change))
+        Box::pin(undo_asked(app, actor, id, app.now(), change))
     })
     .await
 }
@@ -98,6 +98,7 @@ async fn attempt(
     let written = Written {
         before: Some(before),
         code: EventCode::BookingChanged,
+        in_bulk: false,
     };
     put_down(
         app,
@@ -110,10 +111,12 @@ async fn attempt(
     .await
 }
 
-async fn undo(
+/// The same, asked for at an instant: what is asked for in time may be carried out a little later.
+pub(super) async fn undo_asked(
     app: &App,
     actor: &Actor,
     id: BookingId,
+    asked: Timestamp,
     change: &mut Change<'_>,
 ) -> Result<Booking, FlowError> {
     let (booking, before) = locked_with_before(actor, id, change).await?;
@@ -135,10 +138,11 @@ async fn undo(
     let mut facts = facts(&mut change.tx, &request, &site, &seat, booking.person).await?;
     facts.quota.held = Some(booking.during);
     let before = before.as_ref().map(|(before, _)| before);
-    let plan = booking::undo_change(&is, before, &facts, app.now())?;
+    let plan = booking::undo_change(&is, before, &facts, asked)?;
     let written = Written {
         before: None,
         code: EventCode::BookingChangeUndone,
+        in_bulk: false,
     };
     put_down(
         app,
@@ -152,10 +156,13 @@ async fn undo(
 }
 
 /// How a change is written down.
-struct Written {
+pub(super) struct Written {
     /// What it was, where that can be taken back.
-    before: Option<Before>,
-    code: EventCode,
+    pub(super) before: Option<Before>,
+    /// Under which name.
+    pub(super) code: EventCode,
+    /// Whether another mail tells of it.
+    pub(super) in_bulk: bool,
 }
 
 /// The booking with the seat that it had before, both locked.
@@ -178,7 +185,7 @@ async fn locked_with_before(
 }
 
 /// Where it is to be. Another site is another booking.
-async fn place(
+pub(super) async fn place(
     booking: &Booking,
     seat: SeatId,
     change: &mut Change<'_>,
@@ -197,12 +204,14 @@ async fn place(
     Ok((site, seat))
 }
 
-async fn lift(booking: &Booking, change: &mut Change<'_>) -> Result<(), FlowError> {
+/// Takes it out of the way; [`put_down`] follows in the same transaction.
+pub(super) async fn lift(booking: &Booking, change: &mut Change<'_>) -> Result<(), FlowError> {
     let scope = Scope::Organisation(booking.operator);
     Ok(changes::lift(&mut change.tx, scope, booking.allocation).await?)
 }
 
-async fn put_down(
+/// Puts a lifted booking down elsewhere, with all that follows from it.
+pub(super) async fn put_down(
     app: &App,
     actor: &Actor,
     mut booking: Booking,
@@ -228,7 +237,8 @@ async fn put_down(
     booking.during = to.during;
     booking.state = to.state;
     booking.version += 1;
-    tell(app, actor, &booking, written.code, change).await?;
+    let (code, in_bulk) = (written.code, written.in_bulk);
+    say(app, actor, &booking, code, in_bulk, change).await?;
     change.facts(booking.site).await?;
     end_untrue_passes(app, actor, &booking, (site, same_zones), change).await?;
     end_hostless_visits(app, actor, booking.person, booking.site, change).await?;

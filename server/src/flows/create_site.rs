@@ -41,7 +41,7 @@ pub const GRANT_BEFORE_S: i64 = 600;
 /// Default margin after a booking, s.
 pub const GRANT_AFTER_S: i64 = 900;
 /// Most opening hours of a site: four blocks a day.
-const HOURS_MAX: usize = 28;
+pub(super) const HOURS_MAX: usize = 28;
 const DAY_S: i64 = 86_400;
 const MARGIN_MAX_S: i64 = 4 * 3600;
 

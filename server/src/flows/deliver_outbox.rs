@@ -12,16 +12,16 @@ use anyhow::Context;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use sekisho_domain::booking::AllocationState;
-use sekisho_domain::ids::{BookingId, OutboxId};
+use sekisho_domain::ids::{BookingId, ClosureId, OutboxId};
 use sekisho_domain::time::{Interval, Timestamp};
 
 use super::ask_approval::{AWAITED, REQUESTED};
-use super::{FlowError, approval_mail, series_mail};
+use super::{FlowError, approval_mail, series_mail, work_closures};
 use crate::app::App;
 use crate::store::bookings::Booking;
 use crate::store::outbox::{self, Waiting};
 use crate::store::people::Locale;
-use crate::store::{Scope, Tx, approvals, bookings, people, seats, sites, waiting};
+use crate::store::{Scope, Tx, approvals, bookings, closures, people, seats, sites, waiting};
 
 const CANCELLED: &str = "booking.cancelled";
 const DECLINED: &str = "approval.declined";
@@ -110,6 +110,8 @@ struct About {
     /// One of many: the mail is about all of them.
     #[serde(default)]
     in_bulk: bool,
+    /// What became of it because something is closed.
+    closure: Option<ClosureId>,
 }
 
 /// Whether a mail went out: there may be nothing left to say.
@@ -134,8 +136,11 @@ async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
     if series_mail::words(&row.kind, Locale::En).is_some() {
         return Ok(Some(series_mail::compose(app, row).await?));
     }
-    let About { booking, in_bulk } =
-        serde_json::from_str(&row.payload).context("unreadable payload")?;
+    let About {
+        booking,
+        in_bulk,
+        closure,
+    } = serde_json::from_str(&row.payload).context("unreadable payload")?;
     if in_bulk {
         return Ok(None);
     }
@@ -143,13 +148,18 @@ async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
     let booking = bookings::get(&mut tx, Scope::System, booking).await?;
     let booking = booking.context("no such booking")?;
     // A mail that was held up must not say "booked" after the one that says "cancelled", nor the other way round.
-    if (row.kind == CANCELLED) != (booking.state == AllocationState::Cancelled) {
+    let ends = matches!(row.kind.as_str(), CANCELLED | work_closures::CANCELLED);
+    if ends != (booking.state == AllocationState::Cancelled) {
         return Ok(None);
     }
     let offer = match waiting_for(&mut tx, row, &booking).await? {
         // It was answered before it could be said.
         Some(None) => return Ok(None),
         Some(until) => until,
+        None => None,
+    };
+    let closed = match closure {
+        Some(id) => closures::get(&mut tx, Scope::System, id).await?,
         None => None,
     };
     let why = match row.kind.as_str() {
@@ -160,6 +170,10 @@ async fn compose(app: &App, row: &Waiting) -> anyhow::Result<Option<Mail>> {
     let site = sites::get(&mut tx, Scope::System, booking.site).await?;
     let seat = seats::get(&mut tx, Scope::System, booking.seat).await?;
     let person = person.context("no such person")?;
+    let why = why.or(closed.map(|it| match person.locale {
+        Locale::Ja => it.ja,
+        Locale::En => it.en,
+    }));
     let (site, seat) = site.zip(seat).context("no such site or seat")?;
     let (name, place, seat, zone) = (person.name, site.name, seat.name, site.time_zone);
     let time = span(booking.during, &TimeZone::get(&zone)?, person.locale)?;
@@ -270,6 +284,36 @@ fn words(kind: &str, locale: Locale) -> Option<(&'static str, &'static str)> {
             (
                 "Your hold has run out",
                 "This was not confirmed in time, so the seat is free again.",
+            ),
+        ),
+        work_closures::KEPT => (
+            (
+                "ご予約の時間は閉館しています",
+                "次の予約の時間は閉館していますが、予約はそのまま残っています。",
+            ),
+            (
+                "The site is closed at the time of your booking",
+                "The site is closed at the time of this booking; the booking stays.",
+            ),
+        ),
+        work_closures::MOVED => (
+            (
+                "閉館のため予約を移しました",
+                "閉館のため、予約を次のとおり移しました。",
+            ),
+            (
+                "Your booking has moved",
+                "Because of a closure your booking has moved to:",
+            ),
+        ),
+        work_closures::CANCELLED => (
+            (
+                "閉館のため予約を取り消しました",
+                "閉館のため、次の予約を取り消しました。",
+            ),
+            (
+                "Your booking is cancelled",
+                "Because of a closure this booking is cancelled.",
             ),
         ),
         CANCELLED => (

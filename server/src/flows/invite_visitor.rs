@@ -23,7 +23,7 @@ use crate::store::people::Person;
 use crate::store::sites::{Site, SiteState};
 use crate::store::visits::{self, Visit, VisitPass};
 use crate::store::{
-    Scope, Tx, doors, holds, locks, people, sites, subjects, visitor_policies, zones,
+    Scope, Tx, calendars, doors, holds, locks, people, sites, subjects, visitor_policies, zones,
 };
 
 /// What is asked for.
@@ -185,7 +185,8 @@ async fn facts(
     Ok(visit::Facts {
         time_zone: site.time_zone.clone(),
         site_open: site.state == SiteState::Open,
-        opening_hours: sites::hours(tx, Scope::System, site.id).await?,
+        calendar: calendars::calendar(tx, Scope::System, site.id, Some(want.zone), during.start)
+            .await?,
         policy: visitor_policies::get(tx, Scope::System, site.id).await?,
         way: reach::zones(&wire, want.zone),
         others: u32::try_from(others.count()).unwrap_or(u32::MAX),

@@ -27,6 +27,7 @@ pub mod change_seat;
 pub mod change_series;
 pub mod change_webhook;
 pub mod check_streams;
+pub mod close_site;
 pub mod complete_setup;
 pub mod confirm_booking;
 pub mod cosign_checkpoint;
@@ -107,6 +108,7 @@ pub mod sequence;
 pub mod series;
 mod series_mail;
 pub mod set_approval_rule;
+pub mod set_calendar;
 pub mod set_length_max;
 pub mod set_parts;
 pub mod set_quota;
@@ -122,6 +124,7 @@ pub mod undo_cancel;
 pub mod undo_cancel_series;
 pub mod visitor_mail;
 mod visits;
+pub mod work_closures;
 mod write_bundle;
 
 // Limits: what they are compared with, and what every change of a booking does to them.

@@ -5,6 +5,7 @@
 use sekisho_domain::booking::{self, Request};
 use sekisho_domain::ids::BookingId;
 use sekisho_domain::refusal::{Code, Refusal};
+use sekisho_domain::time::Timestamp;
 use sekisho_domain::wire::code::EventCode;
 
 use super::book_seat::{facts, overlap};
@@ -42,7 +43,18 @@ async fn attempt(
 pub(super) async fn restore_locked(
     app: &App,
     actor: &Actor,
-    mut booking: Booking,
+    booking: Booking,
+    in_bulk: bool,
+    change: &mut Change<'_>,
+) -> Result<Booking, FlowError> {
+    restore_asked(app, actor, (booking, app.now()), in_bulk, change).await
+}
+
+/// The same, asked for at an instant: what is asked for in time may be carried out a little later.
+pub(super) async fn restore_asked(
+    app: &App,
+    actor: &Actor,
+    (mut booking, asked): (Booking, Timestamp),
     in_bulk: bool,
     change: &mut Change<'_>,
 ) -> Result<Booking, FlowError> {
@@ -76,7 +88,7 @@ pub(super) async fn restore_locked(
         &booking.allocation(),
         cancelled.as_ref().map(|(how, _)| how),
         &facts,
-        app.now(),
+        asked,
     )?;
 
     allocations::restore(&mut change.tx, scope, booking.allocation, state)

@@ -23,7 +23,7 @@ use super::problem::{Error, Result};
 use crate::app::App;
 use crate::flows::secret::hash_of;
 use crate::store::displays::{self, Display};
-use crate::store::{Scope, Tx, at_site, seats, sites};
+use crate::store::{Scope, Tx, at_site, calendars, seats, sites};
 
 /// How a screen is looked at.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -175,7 +175,7 @@ async fn schedule(app: &App, tx: &mut Tx, it: &Display) -> Result<Schedule> {
     };
     let site = sites::get(tx, Scope::System, it.site).await?;
     let site = site.ok_or(Error::from(Code::NotFound))?;
-    let hours = sites::hours(tx, Scope::System, it.site).await?;
+    let calendar = calendars::calendar(tx, Scope::System, it.site, None, now).await?;
     let taken = at_site::taken(tx, Scope::System, it.site, during).await?;
     let mut shown = seats::list(tx, Scope::System, it.site).await?;
     shown.retain(|seat| it.seat.is_none_or(|only| only == seat.id));
@@ -192,7 +192,7 @@ async fn schedule(app: &App, tx: &mut Tx, it: &Display) -> Result<Schedule> {
     Ok(Schedule {
         now: now.0,
         until: during.end.0,
-        open: open_times(&site.time_zone, &hours, &during)
+        open: open_times(&site.time_zone, &calendar, &during)
             .iter()
             .map(pair)
             .collect(),

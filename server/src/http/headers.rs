@@ -59,7 +59,7 @@ pub async fn exempt_tokens(mut request: Request, next: Next) -> Response {
 
 /// Layer in front of the request-id layer: an id that came from outside is not ours to log.
 pub async fn forget_request_id(mut request: Request, next: Next) -> Response {
-    request.headers_mut().remove(super::router::REQUEST_ID);
+    request.headers_mut().remove(super::layers::REQUEST_ID);
     next.run(request).await
 }
 

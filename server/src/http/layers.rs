@@ -1,16 +1,15 @@
-//! What the layers around every route are made of: ids of requests, what is logged about them, what becomes of a panic.
+//! What the layers around every route are made of: ids of requests, and what is logged about them.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderName;
 use tower_http::request_id::{MakeRequestId, RequestId};
 
-use super::problem::Error;
-use super::router::REQUEST_ID;
 use crate::app::App;
+
+/// Name of the request id's header. It comes from this server, never from a caller.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Random ids: a counter would tell how much goes on here.
 #[derive(Clone)]
@@ -44,26 +43,4 @@ pub(super) fn span(request: &Request) -> tracing::Span {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     tracing::info_span!("request", http.method = %request.method(), http.route = route, request.id = id)
-}
-
-/// The answer in place of one that a handler did not finish.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that the layer asks for"
-)]
-pub(super) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
-    let text = cause
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| cause.downcast_ref::<String>().cloned());
-    let mut response = Error::from(anyhow::anyhow!(
-        "a handler panicked: {}",
-        text.unwrap_or_default()
-    ))
-    .into_response();
-    response.headers_mut().insert(
-        header::CONNECTION,
-        axum::http::HeaderValue::from_static("close"),
-    );
-    response
 }

@@ -248,7 +248,7 @@ fn foreign(status: StatusCode) -> Option<Error> {
 pub(super) fn request_id(request: &Request) -> String {
     request
         .headers()
-        .get(super::router::REQUEST_ID)
+        .get(super::layers::REQUEST_ID)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
         .to_owned()

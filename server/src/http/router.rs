@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -17,14 +17,11 @@ use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::layers::{Ids, panicked, span};
+use super::layers::{Ids, REQUEST_ID, span};
 use super::problem::Result;
 use super::{api, assets, display, errors, feed, headers, idempotency, pages, session};
 use crate::app::App;
 use crate::store::holds;
-
-/// Name of the request id's header. It comes from this server, never from a caller.
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Largest body of the API, bytes.
 pub(super) const API_BODY_MAX: usize = 256 * 1024;
@@ -64,7 +61,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(api)
         .route("/livez", get(alive))
         .route("/readyz", get(ready))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(errors::panicked))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             TIMEOUT,
@@ -251,6 +248,30 @@ fn settings() -> Router<Arc<App>> {
     Router::new()
         .route("/settings", get(pages::choose::settings))
         .route("/sites/{site}/settings", get(pages::settings::show))
+        .route(
+            "/sites/{site}/settings/closures",
+            get(pages::closures::show).post(pages::closures::make),
+        )
+        .route(
+            "/sites/{site}/settings/closures/{closure}/end",
+            post(pages::closures::end),
+        )
+        .route(
+            "/sites/{site}/settings/closures/{closure}/undo",
+            post(pages::closures::undo),
+        )
+        .route(
+            "/sites/{site}/settings/hours",
+            get(pages::hours::show).post(pages::hours::save),
+        )
+        .route(
+            "/sites/{site}/settings/hours/days",
+            post(pages::hours::add_day),
+        )
+        .route(
+            "/sites/{site}/settings/hours/days/remove",
+            post(pages::hours::remove_day),
+        )
 }
 
 /// What a site has to offer.
@@ -329,6 +350,13 @@ pub(super) fn documented() -> OpenApiRouter<Arc<App>> {
         ))
         .routes(routes!(api::sites::list, api::sites::create))
         .routes(routes!(api::sites::get))
+        .routes(routes!(api::calendar::show, api::calendar::put))
+        .routes(routes!(api::closures::list, api::closures::create))
+        .routes(routes!(api::closures::preview_at))
+        .routes(routes!(api::closures::get))
+        .routes(routes!(api::closures::effects))
+        .routes(routes!(api::closures::end))
+        .routes(routes!(api::closures::undo))
         .routes(routes!(api::sites::access, api::sites::grant))
         .routes(routes!(api::places::zones_of, api::places::create_zone_at))
         .routes(routes!(api::places::doors_of, api::places::create_door_at))

@@ -2,6 +2,7 @@
 //! Several servers at once are not proved: what a gateway was last proved is kept by each of them for itself.
 
 pub mod bundles;
+pub mod closures;
 pub mod crl;
 pub mod gateways;
 pub mod held;
@@ -25,6 +26,7 @@ pub fn start(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
     tasks.spawn(sequencer::run(Arc::clone(app), stop.clone()));
     tasks.spawn(tiles::run(Arc::clone(app), stop.clone()));
     tasks.spawn(gateways::run(Arc::clone(app), stop.clone()));
+    tasks.spawn(closures::run(Arc::clone(app), stop.clone()));
     tasks.spawn(held::run(Arc::clone(app), stop.clone()));
     tasks.spawn(outbox::run(Arc::clone(app), stop.clone()));
     tasks.spawn(series::run(Arc::clone(app), stop.clone()));

@@ -96,6 +96,46 @@ pub async fn free_like(
         .collect()
 }
 
+/// Seats of other zones of the site, of the same kind and no worse in anything, that are free for all of `during`, by id, at most
+/// `limit`.
+pub async fn free_equal(
+    tx: &mut Tx,
+    seat: &Seat,
+    during: Interval,
+    limit: i64,
+) -> sqlx::Result<Vec<SeatId>> {
+    let rows: Vec<(String,)> = on!(tx, c => sqlx::query_as(
+        "SELECT t.id
+           FROM seat t
+          WHERE t.site_id = $1
+            AND t.zone_id <> $2
+            AND t.kind = $3
+            AND t.visual >= $7 AND t.acoustic >= $8 AND t.monitor >= $9 AND t.accessible >= $10 AND t.sockets >= $11
+            AND (t.out_reason IS NULL OR t.out_until <= $4)
+            AND NOT EXISTS (SELECT 1 FROM seat_unit u
+                             WHERE u.seat_id = t.id
+                               AND (SELECT o.starts_at FROM occupancy o
+                                     WHERE o.unit_id = u.unit_id AND o.ends_at > $4 - t.before_min * 60000
+                                     ORDER BY o.ends_at LIMIT 1) < $5 + t.after_min * 60000)
+          ORDER BY t.id
+          LIMIT $6")
+        .bind(seat.site.text())
+        .bind(seat.zone.text())
+        .bind(seat.kind.name())
+        .bind(during.start.0)
+        .bind(during.end.0)
+        .bind(limit)
+        .bind(i64::from(seat.attributes.visual.rank()))
+        .bind(i64::from(seat.attributes.acoustic.rank()))
+        .bind(i64::from(seat.attributes.monitor))
+        .bind(i64::from(seat.attributes.accessible))
+        .bind(i64::from(seat.attributes.sockets))
+        .fetch_all(c).await)?;
+    rows.iter()
+        .map(|(id,)| read(SeatId::parse_text, id))
+        .collect()
+}
+
 /// What of a site that the scope can see is free for all of `during`: in service, and nobody has it, buffers included. One
 /// row a pool, with the ids joined by the database: rows are what costs at 20,000 seats. A seat is looked up as its own unit;
 /// only for the few that are made of others (an index has just those) their parts are, too.

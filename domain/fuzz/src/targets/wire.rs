@@ -7,7 +7,9 @@ use minicbor::{Decode, Encode};
 use sekisho_domain::access::{self, Mode, Reason};
 use sekisho_domain::authority::Role;
 use sekisho_domain::booking::series::{Rule, Verdict};
-use sekisho_domain::booking::{AllocationState, ApprovalKind, Fold, Local, WaitingState, Zone};
+use sekisho_domain::booking::{
+    AllocationState, ApprovalKind, Blocks, Fold, HolidayPolicy, Local, WaitingState, Zone,
+};
 use sekisho_domain::cbor::{self, Raw};
 use sekisho_domain::crypto::{
     CoseError, Digest, HolderKey, SigningKey, Unverified, VerifyingKey, hex, sign1, unhex,
@@ -206,9 +208,13 @@ pub(crate) fn text(bytes: &[u8]) {
     assert!(ApprovalKind::from_name(text).is_none_or(|kind| kind.name() == text));
     let _ = Local::from_str(text);
     let _ = Zone::from_posix(text);
+    if let Ok(blocks) = Blocks::from_str(text) {
+        assert_eq!(Blocks::from_str(&blocks.to_string()), Ok(blocks));
+    }
     if let Ok(rule) = Rule::from_str(text) {
         assert_eq!(Rule::from_str(&rule.to_string()), Ok(rule));
     }
+    assert!(HolidayPolicy::from_name(text).is_none_or(|it| it.name() == text));
     assert!(Fold::from_name(text).is_none_or(|fold| fold.name() == text));
     assert!(Verdict::from_name(text).is_none_or(|verdict| verdict.name() == text));
     let _ = sekisho_domain::presence::State::from_str(text);

@@ -1,3 +1,4 @@
+use super::super::Calendar;
 use super::super::tests::{OTHER, SEAT, facts, jst, span};
 use super::*;
 use proptest::prelude::*;
@@ -89,7 +90,7 @@ fn a_cancellation_is_not_taken_back_against_the_rules_of_a_booking() {
         ),
         (
             Facts {
-                opening_hours: Vec::new(),
+                calendar: Calendar::default(),
                 ..facts()
             },
             Code::OutsideOpeningHours,

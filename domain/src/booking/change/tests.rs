@@ -1,4 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
+use super::super::Calendar;
 use super::super::tests::{OTHER, SEAT, facts, jst, span};
 use super::*;
 use proptest::prelude::*;
@@ -56,7 +57,7 @@ fn who_gives_time_back_asks_nobody() {
         site_open: false,
         person_active: false,
         access: None,
-        opening_hours: Vec::new(),
+        calendar: Calendar::default(),
         ..facts()
     };
     for (from, to) in [("10:00", "11:00"), ("11:00", "12:00"), ("10:30", "11:30")] {

@@ -1,11 +1,13 @@
 //! What is free at a site, and when seats are taken. Never by whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json as Answer;
 use sekisho_domain::authority::Action;
 use sekisho_domain::booking::inventory::{Acoustic, Attributes, Visual};
+use sekisho_domain::booking::open_during;
 use sekisho_domain::ids::{FloorId, PoolId, SeatId, SiteId, ZoneId};
+use sekisho_domain::refusal::Refusal;
 use sekisho_domain::time::Interval;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,6 +19,7 @@ use crate::http::extract::{Path, Query};
 use crate::http::problem::{Error, Result};
 use crate::store::occupancy::{self, Wanted};
 use crate::store::seats::{self, SeatKind};
+use crate::store::{calendars, closures};
 
 /// Longest page of seats with their times.
 const SEATS_MAX: i64 = 2000;
@@ -100,7 +103,7 @@ pub struct Span {
     pub end: Time,
 }
 
-/// What is free from one instant to another, as short as it can be said. Whether the site is open then is another question.
+/// What is free from one instant to another, as short as it can be said. Nothing is while the site is closed, and `closed` says so.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Free {
     /// How many of the seats that will do are free.
@@ -112,6 +115,22 @@ pub struct Free {
     pub seats: Vec<SeatId>,
     /// The pools among them.
     pub pools: Vec<FreePool>,
+    /// Why the site is not open for all of the time; null: it is.
+    pub closed: Option<ClosedAt>,
+}
+
+/// Why a site is not open.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClosedAt {
+    /// `weekly_hours`, `special_day`, `holiday` or `closure`.
+    pub rule: String,
+    /// The name of the holiday, or what the site says, in Japanese. May be empty.
+    pub reason_ja: String,
+    /// The same in English.
+    pub reason_en: String,
+    /// When it opens next, if that is within two months.
+    #[schema(inline)]
+    pub opens_at: Option<Time>,
 }
 
 /// How much of a pool is free.
@@ -124,6 +143,18 @@ pub struct FreePool {
     pub free: usize,
     /// How many seats it has.
     pub of: i64,
+}
+
+impl From<Refusal> for ClosedAt {
+    fn from(mut refusal: Refusal) -> Self {
+        let mut datum = |name| refusal.data.remove(name).unwrap_or_default();
+        Self {
+            rule: datum("rule"),
+            reason_ja: datum("reason_ja"),
+            reason_en: datum("reason_en"),
+            opens_at: refusal.lifts_at.map(Time::from),
+        }
+    }
 }
 
 fn interval(from: Time, to: Time) -> Result<Interval> {
@@ -158,7 +189,24 @@ pub async fn free_at(
 ) -> Result<Answer<Free>> {
     let (site, scope) = (reader.site(id, Action::ReadSeat).await?, reader.scope());
     let during = interval(need.from, need.to)?;
-    let groups = occupancy::free(&mut reader.tx, scope, site.id, during, &need.wanted()).await?;
+    let calendar = calendars::calendar(&mut reader.tx, scope, site.id, None, during.start).await?;
+    let closed = open_during(&site.time_zone, &calendar, &during).err();
+    let mut groups =
+        occupancy::free(&mut reader.tx, scope, site.id, during, &need.wanted()).await?;
+    if closed.is_some() {
+        for group in &mut groups {
+            group.free.clear();
+        }
+    }
+    let zones = closures::zones(&mut reader.tx, scope, site.id, during).await?;
+    if !zones.is_empty() {
+        let seats = seats::list(&mut reader.tx, scope, site.id).await?;
+        let shut = seats.iter().filter(|seat| zones.contains(&seat.zone));
+        let shut: BTreeSet<SeatId> = shut.map(|seat| seat.id).collect();
+        for group in &mut groups {
+            group.free.retain(|seat| !shut.contains(seat));
+        }
+    }
     let pools = groups.iter().filter_map(|it| {
         Some(FreePool {
             pool: it.pool?,
@@ -171,6 +219,7 @@ pub async fn free_at(
         of: groups.iter().map(|it| it.of).sum(),
         pools: pools.collect(),
         seats: groups.into_iter().flat_map(|it| it.free).collect(),
+        closed: closed.map(Into::into),
     }))
 }
 

@@ -8,6 +8,8 @@
 pub mod approvals;
 pub mod availability;
 pub mod bookings;
+pub mod calendar;
+pub mod closures;
 pub mod displays;
 pub mod document;
 pub mod events;

@@ -61,7 +61,7 @@ pub struct OpeningHours {
     /// `HH:MM`
     #[schema(example = "08:00")]
     pub opens: String,
-    /// `HH:MM`; `24:00` is the end of the day.
+    /// `HH:MM`; `24:00` is the end of the day, and no later than `opens` is on the day after.
     #[schema(example = "24:00")]
     pub closes: String,
 }
@@ -216,7 +216,6 @@ pub async fn access(
 
 async fn with_hours(tx: &mut Tx, scope: Scope, it: sites::Site) -> Result<Site> {
     let hours = sites::hours(tx, scope, it.id).await?;
-    let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
     Ok(Site {
         id: it.id,
         operator: it.operator,
@@ -226,14 +225,7 @@ async fn with_hours(tx: &mut Tx, scope: Scope, it: sites::Site) -> Result<Site> 
         grid_s: it.grid_s,
         grant_before_s: it.grant_before_s,
         grant_after_s: it.grant_after_s,
-        opening_hours: hours
-            .iter()
-            .map(|it| OpeningHours {
-                weekday: it.weekday,
-                opens: clock(it.opens_min),
-                closes: clock(it.closes_min),
-            })
-            .collect(),
+        opening_hours: hours.into_iter().map(written_hours).collect(),
         created_at: it.created_at.into(),
     })
 }
@@ -248,7 +240,20 @@ fn always_open() -> Vec<OpeningHours> {
         .collect()
 }
 
-fn read_hours(it: &OpeningHours) -> Result<sites::OpeningHours> {
+/// As the API says them.
+pub(super) fn written_hours(it: sites::OpeningHours) -> OpeningHours {
+    let clock = |minutes: u16| format!("{:02}:{:02}", minutes / 60, minutes % 60);
+    OpeningHours {
+        weekday: it.weekday,
+        opens: clock(it.opens_min),
+        closes: clock(match it.closes_min {
+            past @ 1441.. => past - 1440,
+            within => within,
+        }),
+    }
+}
+
+pub(super) fn read_hours(it: &OpeningHours) -> Result<sites::OpeningHours> {
     let minutes = |text: &str| {
         let (hours, minutes) = text
             .split_once(':')
@@ -257,15 +262,19 @@ fn read_hours(it: &OpeningHours) -> Result<sites::OpeningHours> {
         (minutes < 60 && hours * 60 + minutes <= 1440).then_some(hours * 60 + minutes)
     };
     match (minutes(&it.opens), minutes(&it.closes)) {
-        (Some(opens_min), Some(closes_min)) if it.weekday <= 6 && opens_min < closes_min => {
+        (Some(opens_min), Some(closes)) if it.weekday <= 6 && opens_min < 1440 => {
             Ok(sites::OpeningHours {
                 weekday: it.weekday,
                 opens_min,
-                closes_min,
+                closes_min: if closes <= opens_min {
+                    closes + 1440
+                } else {
+                    closes
+                },
             })
         }
         _ => Err(Error::invalid(
-            "opening_hours: weekday 0 to 6, opens before closes, HH:MM up to 24:00",
+            "opening_hours: weekday 0 to 6, HH:MM up to 24:00",
         )),
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use jiff::civil::Date;
 use sekisho_domain::authority::Action;
 use sekisho_domain::ids::{PoolId, SeatId, SiteId};
 use sekisho_domain::refusal::Code;
@@ -16,9 +15,10 @@ use serde::Deserialize;
 
 use super::book_filter::{FilterForm, Narrowed};
 use super::book_seats::{Chosen, Looking, Seats};
-use super::offer::{self, Day, strip, times, until};
+use super::offer::{self, Day, strip, times};
 use super::refused::{Refused, refused};
 use super::seat_texts::{SeatTexts, seat_texts};
+use super::shut::{self, Shut};
 use super::when::{self, Wall};
 use super::{Frame, page, see_other};
 use crate::app::App;
@@ -30,7 +30,7 @@ use crate::http::extract::{Form, Path, Query};
 use crate::http::problem::{Error, Result};
 use crate::http::session::{Caller, Me};
 use crate::store::floors;
-use crate::store::sites::{self, OpeningHours, Site};
+use crate::store::sites::Site;
 
 #[derive(Template)]
 #[template(path = "book.html")]
@@ -42,6 +42,7 @@ struct Page {
     day: String,
     day_long: String,
     hours: Vec<String>,
+    shut: Shut,
     from: String,
     to: String,
     step: i64,
@@ -160,12 +161,12 @@ async fn offer(
     let wall = Wall::new(&site.time_zone, f.lang);
     let today = wall.day(now);
     let day = asked.day.and_then(|day| day.parse().ok()).unwrap_or(today);
-    let hours = hours_of(reader, &site, day).await?;
+    let (hours, shut) = shut::of_day(reader, &site, &wall, day).await?;
     let (from, to) = times(&site, &wall, &hours, day, now);
     let (from, to) = (asked.from.unwrap_or(from), asked.to.unwrap_or(to));
     let during = wall
         .instant(day, &from)
-        .zip(wall.instant(day, until(&to)))
+        .zip(offer::end(&wall, day, &from, &to))
         .and_then(|(start, end)| Interval::new(start, end));
     let scope = reader.scope();
     let floors = floors::list(&mut reader.tx, scope, site.id).await?;
@@ -201,6 +202,7 @@ async fn offer(
         day: day.to_string(),
         day_long: when::long(day, f.lang),
         hours: hours.iter().copied().map(offer::span).collect(),
+        shut,
         step: site.grid_s,
         bad_times: during.is_none(),
         lost: chosen.is_some() && !found && seats.is_some(),
@@ -227,20 +229,10 @@ fn instants(want: &Want, wall: &Wall) -> Option<(Timestamp, Timestamp)> {
     match &want.day {
         Some(day) => day.parse().ok().and_then(|day| {
             wall.instant(day, &want.from)
-                .zip(wall.instant(day, until(&want.to)))
+                .zip(offer::end(wall, day, &want.from, &want.to))
         }),
         None => Timestamp::parse_rfc3339(&want.from)
             .ok()
             .zip(Timestamp::parse_rfc3339(&want.to).ok()),
     }
-}
-
-async fn hours_of(reader: &mut Reader, site: &Site, day: Date) -> Result<Vec<OpeningHours>> {
-    let scope = reader.scope();
-    let weekday = day.weekday().to_monday_zero_offset().unsigned_abs();
-    let hours = sites::hours(&mut reader.tx, scope, site.id).await?;
-    Ok(hours
-        .into_iter()
-        .filter(|it| it.weekday == weekday)
-        .collect())
 }

@@ -11,6 +11,7 @@ use super::inventory_form::like;
 use super::map::{Look, Map, Sign, in_order};
 use super::offer::Line;
 use super::seat_texts::SeatTexts;
+use super::shut;
 use super::texts;
 use super::when::Wall;
 use crate::http::api::Reader;
@@ -21,8 +22,8 @@ use crate::store::plan_areas::{self, Area};
 use crate::store::pools::{self, Pool};
 use crate::store::seats::{self, Seat};
 use crate::store::sites::{OpeningHours, Site};
+use crate::store::zones;
 use crate::store::zones::Zone;
-use crate::store::{at_site, zones};
 
 /// What is looked for, and in which words it is said.
 pub(super) struct Looking<'a> {
@@ -144,16 +145,7 @@ impl Looking<'_> {
         let whole = whole.ok_or_else(|| Error::invalid("day"))?;
         let zones = zones::list(&mut reader.tx, scope, site).await?;
         let seats = in_order(seats::list(&mut reader.tx, scope, site).await?, &zones);
-        let mut taken: BTreeMap<SeatId, Vec<Interval>> = BTreeMap::new();
-        for (seat, span) in at_site::taken(&mut reader.tx, scope, site, whole).await? {
-            taken.entry(seat).or_default().push(span);
-        }
-        // The minutes around one's own booking have to be free as well.
-        for seat in &seats {
-            for span in taken.get_mut(&seat.id).into_iter().flatten() {
-                *span = seat.buffers.kept_from(span);
-            }
-        }
+        let taken = shut::taken(reader, site, whole, &seats).await?;
         Ok(Known {
             areas: plan_areas::list(&mut reader.tx, scope, site).await?,
             pools: pools::list(&mut reader.tx, scope, site).await?,

@@ -46,7 +46,8 @@ impl Line {
         taken: &[Interval],
         wanted: Option<Interval>,
     ) -> Option<Self> {
-        let (opens, closes) = (hours.first()?.opens_min, hours.last()?.closes_min);
+        // What runs past midnight is drawn up to it.
+        let (opens, closes) = (hours.first()?.opens_min, hours.last()?.closes_min.min(1440));
         let open = Interval::new(
             wall.instant(day, &clock(opens))?,
             wall.instant(day, &clock(closes))?,
@@ -79,7 +80,13 @@ impl Line {
     }
 }
 
+/// A time of day; past midnight it begins again.
 fn clock(minutes: u16) -> String {
+    let minutes = if minutes > 1440 {
+        minutes - 1440
+    } else {
+        minutes
+    };
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
@@ -132,6 +139,14 @@ pub(super) fn until(text: &str) -> &str {
     } else {
         text
     }
+}
+
+/// When a booking ends that begins on a day: on the day after, where the clock shows no more than at its beginning.
+pub(super) fn end(wall: &Wall, day: Date, from: &str, to: &str) -> Option<Timestamp> {
+    if until(to) > from {
+        return wall.instant(day, until(to));
+    }
+    wall.instant(day.tomorrow().ok()?, to)
 }
 
 /// The days from today on.

@@ -13,6 +13,7 @@ use super::when::Wall;
 use super::{Frame, page_with};
 use crate::app::App;
 use crate::flows::Actor;
+use crate::http::lang::Lang;
 use crate::http::problem::{Error, Result};
 use crate::store::bookings::Booking;
 use crate::store::seats;
@@ -35,6 +36,8 @@ pub(super) struct Refused<'a> {
 struct Page {
     f: Frame,
     sentence: &'static str,
+    /// Why, where somebody or the law has said so.
+    why: Option<String>,
     lifts: Option<String>,
     offers: Vec<Offer>,
     /// Where all are taken: that one can wait, where, and what that is called.
@@ -87,6 +90,7 @@ pub(super) async fn refused_at(
         .collect();
     let page = Page {
         sentence: f.lang.refusal(it.refusal.code),
+        why: why(it.refusal, f.lang),
         lifts: it
             .refusal
             .lifts_at
@@ -104,6 +108,16 @@ pub(super) async fn refused_at(
         f,
     };
     page_with(Error::from(it.refusal.clone()).status(), &page)
+}
+
+/// The name of a holiday, or what the site says of a day or a closure.
+pub(super) fn why(refusal: &Refusal, lang: Lang) -> Option<String> {
+    let (own, other) = match lang {
+        Lang::Ja => ("reason_ja", "reason_en"),
+        Lang::En => ("reason_en", "reason_ja"),
+    };
+    let said = |name| refusal.data.get(name).filter(|text| !text.is_empty());
+    said(own).or_else(|| said(other)).cloned()
 }
 
 fn offer(

@@ -1,22 +1,31 @@
 //! What can be set at a site: one line a topic, with what holds now. Each topic has a page of its own below
 //! `/sites/{site}/settings/`.
 
+use std::sync::Arc;
+
 use askama::Template;
+use axum::extract::State;
 use axum::response::Response;
 use sekisho_domain::authority::Action;
 use sekisho_domain::ids::SiteId;
+use sekisho_domain::time::Timestamp;
 
 use super::approval_texts::approval_texts;
+use super::closure_texts::closure_texts;
 use super::display_texts::display_texts;
 use super::feed_texts::feed_texts;
+use super::hours_texts::hours_texts;
 use super::inventory_texts::inventory_texts;
 use super::{Frame, page};
+use crate::app::App;
 use crate::http::api::Reader;
 use crate::http::extract::Path;
 use crate::http::lang::Lang;
 use crate::http::problem::Result;
 use crate::store::sites::Site;
-use crate::store::{approval_rules, displays, doors, floors, gateways, pools, seats};
+use crate::store::{
+    approval_rules, calendars, closures, displays, doors, floors, gateways, pools, seats,
+};
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -36,10 +45,17 @@ struct Topic {
 }
 
 /// `GET /sites/{site}/settings`
-pub async fn show(f: Frame, mut reader: Reader, Path(id): Path<SiteId>) -> Result<Response> {
+pub async fn show(
+    State(app): State<Arc<App>>,
+    f: Frame,
+    mut reader: Reader,
+    Path(id): Path<SiteId>,
+) -> Result<Response> {
     let site = reader.site(id, Action::WriteSite).await?;
     let mut topics = vec![
         equipment(&mut reader, &site, &f).await?,
+        hours(&mut reader, &site, &f).await?,
+        closed(&mut reader, &site, (&f, app.now())).await?,
         approval(&mut reader, &site, &f).await?,
     ];
     topics.extend(inventory(&mut reader, &site, &f).await?);
@@ -55,6 +71,27 @@ async fn approval(reader: &mut Reader, site: &Site, f: &Frame) -> Result<Topic> 
         title: w.rules,
         path: "settings/approval",
         state: if asks { w.rule_some } else { w.rule_none }.to_owned(),
+    })
+}
+
+async fn hours(reader: &mut Reader, site: &Site, f: &Frame) -> Result<Topic> {
+    let (scope, w) = (reader.scope(), hours_texts(f.lang));
+    let holidays = calendars::holidays(&mut reader.tx, scope, site.id).await?;
+    Ok(Topic {
+        title: w.title,
+        path: "settings/hours",
+        state: format!("{}: {}", w.holidays, w.policy(holidays.policy)),
+    })
+}
+
+async fn closed(reader: &mut Reader, site: &Site, (f, now): (&Frame, Timestamp)) -> Result<Topic> {
+    let (scope, w) = (reader.scope(), closure_texts(f.lang));
+    let all = closures::list(&mut reader.tx, scope, site.id, now).await?;
+    let any = all.iter().any(|it| it.state.counts() && now < it.until);
+    Ok(Topic {
+        title: w.title,
+        path: "settings/closures",
+        state: if any { w.state_some } else { w.state_none }.to_owned(),
     })
 }
 

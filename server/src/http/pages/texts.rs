@@ -302,6 +302,10 @@ pub fn event(code: u16, lang: Lang) -> &'static str {
         EventCode::PlanGiven => ("プランを割り当てました", "Plan given"),
         EventCode::PlanTaken => ("プランの割り当てをやめました", "Plan taken away"),
         EventCode::SiteAccessEnded => ("企業の施設利用を終えました", "Site closed to a company"),
+        EventCode::CalendarSet => ("開館日時を変更しました", "Opening hours changed"),
+        EventCode::ClosureMade => ("休館にしました", "Closed for a time"),
+        EventCode::ClosureEnded => ("休館を終えました", "Closure ended"),
+        EventCode::ClosureUndone => ("休館を取りやめました", "Closure taken back"),
         EventCode::CompanyPolicySet => (
             "企業の利用条件を変更しました",
             "Conditions of a company changed",

@@ -22,6 +22,11 @@ impl Wall {
         }
     }
 
+    /// In which language it is read.
+    pub fn lang(&self) -> Lang {
+        self.lang
+    }
+
     fn civil(&self, at: Timestamp) -> civil::DateTime {
         jiff::Timestamp::from_millisecond(at.0)
             .map(|at| self.zone.to_datetime(at))
@@ -162,6 +167,14 @@ pub fn short(day: civil::Date, lang: Lang) -> String {
     match lang {
         Lang::Ja => format!("{}/{}({})", day.month(), day.day(), WEEKDAYS_JA[weekday]),
         Lang::En => format!("{} {}", &WEEKDAYS_EN[weekday][..3], day.day()),
+    }
+}
+
+/// `月` or `Monday`; 0 is Monday.
+pub fn weekday(day: usize, lang: Lang) -> &'static str {
+    match lang {
+        Lang::Ja => WEEKDAYS_JA[day % 7],
+        Lang::En => WEEKDAYS_EN[day % 7],
     }
 }
 
