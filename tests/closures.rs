@@ -2,6 +2,7 @@
 #![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sekisho_domain::authority::Role;
 use sekisho_domain::booking::AllocationState;
@@ -18,7 +19,7 @@ use sekisho_server::flows::work_closures::{preview, work_closures};
 use sekisho_server::store::bookings::{self, Booking};
 use sekisho_server::store::closures::{self, Bookings, Closure, ClosureState, Effect};
 use sekisho_server::store::seats::SeatKind;
-use sekisho_server::store::{Scope, passes};
+use sekisho_server::store::{Scope, locks, passes};
 use sekisho_tests::app::{HOUR, TestApp};
 use sekisho_tests::look::events;
 use sekisho_tests::web::Web;
@@ -307,6 +308,46 @@ async fn closures_are_checked_and_a_large_one_goes_on_where_it_was_left() {
         assert!(one.is_ok() && two.is_ok());
         work(&test).await;
         assert_eq!(effects(&test, &closure).await, vec![Effect::Restored; 60]);
+    }
+}
+
+/// A booking is being cancelled while its closure is taken back: it comes back, too.
+#[tokio::test]
+async fn what_is_under_way_when_a_closure_is_taken_back_is_not_forgotten() {
+    for test in TestApp::on_both().await {
+        let (app, world) = (&test.app, World::on(&test.app).await);
+        let booking = world.book(app, 0, 5, 1).await.unwrap();
+        let closure = close(&test, &world, want(&world, Some(4), 8, Bookings::Cancel));
+        let closure = closure.await.unwrap();
+        let owner = acting(&world.owner, Role::Owner);
+        // Its cancellation waits for the site's row. SQLite has one writer: there nothing is ever under way beside another.
+        let mut held = None;
+        if test.engine() == "postgres" {
+            let mut tx = app.db.write().await.unwrap();
+            locks::lock_site(&mut tx, world.site.id).await.unwrap();
+            held = Some(tx);
+        }
+        let (worked, ()) = tokio::join!(work_closures(app), async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let release = async {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                drop(held);
+            };
+            let back = async {
+                undo_closure(app, &owner, closure.id, None).await.unwrap();
+                work(&test).await;
+            };
+            tokio::join!(release, back);
+        });
+        worked.unwrap();
+        work(&test).await;
+        let (is, closed) = (now_is(&test, &booking).await, state(&test, &closure).await);
+        assert_eq!(
+            (is.state, closed),
+            (AllocationState::Confirmed, ClosureState::Undone),
+            "{}",
+            test.engine()
+        );
     }
 }
 

@@ -43,6 +43,11 @@ async fn every_store_function_of_closures_and_with_a_foreign_scope() {
             closures::get(&mut tx, own, it.id).await.unwrap(),
             Some(it.clone())
         );
+        assert_eq!(closures::lock(&mut tx, foreign, it.id).await.unwrap(), None);
+        assert_eq!(
+            closures::lock(&mut tx, own, it.id).await.unwrap(),
+            Some(it.clone())
+        );
         assert_eq!(
             closures::list(&mut tx, foreign, site, START).await.unwrap(),
             []

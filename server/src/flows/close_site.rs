@@ -1,8 +1,8 @@
 //! Closes a site or a zone of it from one instant to another; ends a closure early; takes one back.
 //!
-//! The closure itself is one small transaction that locks every seat that it closes: whoever is booking one of them either was
+//! The closure itself is one transaction that locks every seat that it closes: whoever is booking one of them either was
 //! faster, and is met, or reads of the closure under the lock. What becomes of the bookings follows one by one, each in a
-//! transaction of its own ([`super::work_closures`]), so that a large site is no larger transaction and a crash is no half of one.
+//! transaction of its own ([`super::work_closures`]), so that a crash leaves no half of one.
 //! Nothing here touches a door: a way out is never closed, and ways in end with the bookings that end.
 
 use sekisho_domain::authority::Action;

@@ -177,8 +177,8 @@ async fn one(
         Bookings::Keep | Bookings::Cancel => Vec::new(),
     };
     let booking = locked_with(system, (id, &others), None, change).await?;
-    // Again, under the locks: it may have been ended or taken back since.
-    let now = closures::get(&mut change.tx, Scope::System, closure.id).await?;
+    // Again, and held: it may have been ended or taken back since, and whoever does that now sees what becomes of this booking.
+    let now = closures::lock(&mut change.tx, Scope::System, closure.id).await?;
     let Some(closure) = now.filter(|it| it.state == ClosureState::Working) else {
         return Ok(());
     };

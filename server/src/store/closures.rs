@@ -234,6 +234,20 @@ pub async fn get(tx: &mut Tx, scope: Scope, id: ClosureId) -> sqlx::Result<Optio
     row.map(Closure::try_from).transpose()
 }
 
+/// The same, locked: whoever ends it or takes it back waits until this transaction is over.
+pub async fn lock(tx: &mut Tx, scope: Scope, id: ClosureId) -> sqlx::Result<Option<Closure>> {
+    let row: Option<Row> = on!(tx, c => sqlx::query_as(
+        "UPDATE closure
+            SET version = version
+          WHERE id = $1
+            AND EXISTS (SELECT 1 FROM site s WHERE s.id = closure.site_id AND ($2 IS NULL OR s.operator_id = $2))
+         RETURNING *")
+        .bind(id.text())
+        .bind(scope.bind())
+        .fetch_optional(c).await)?;
+    row.map(Closure::try_from).transpose()
+}
+
 /// The closures of a site of the scope that end after an instant, by beginning.
 pub async fn list(
     tx: &mut Tx,
