@@ -52,6 +52,17 @@ pub async fn preview(
     Ok((found, met.len()))
 }
 
+/// The first bookings of a closure at once, for who waits for an answer. What was decided stands whatever comes of it: a failure is
+/// logged here, and the job goes on.
+pub async fn begin_work(app: &App, id: ClosureId) {
+    if let Err(error) = work_closure(app, id).await {
+        tracing::error!(
+            error = format!("{error:?}"),
+            "a closure could not begin its work"
+        );
+    }
+}
+
 /// Goes on with every closure that has work to do; whether there may be more.
 pub async fn work_closures(app: &App) -> Result<bool, FlowError> {
     let open = closures::unfinished(&mut app.db.read().await?).await?;
@@ -67,7 +78,7 @@ pub async fn work_closures(app: &App) -> Result<bool, FlowError> {
 
 /// Deals with the next bookings of a closure; whether there may be more. One that fails keeps no other from it, and the closure
 /// open.
-pub async fn work_closure(app: &App, id: ClosureId) -> Result<bool, FlowError> {
+async fn work_closure(app: &App, id: ClosureId) -> Result<bool, FlowError> {
     let mut tx = app.db.read().await?;
     let Some(closure) = closures::get(&mut tx, Scope::System, id).await? else {
         return Ok(false);

@@ -16,7 +16,7 @@ use super::types::{Page, Time, created, etag};
 use super::{Problem, Reader};
 use crate::app::App;
 use crate::flows::close_site::{CloseSite, close_site, end_closure, undo_closure};
-use crate::flows::work_closures::{preview, work_closure};
+use crate::flows::work_closures::{begin_work, preview};
 use crate::http::extract::{IfMatch, Json, NoBody, Path};
 use crate::http::problem::{Error, Result};
 use crate::http::session::Caller;
@@ -233,7 +233,7 @@ pub async fn undo(
     _: NoBody,
 ) -> Result<(HeaderMap, Answer<Closure>)> {
     let undone = undo_closure(&app, &caller.actor, id, seen).await?;
-    work_closure(&app, id).await?;
+    begin_work(&app, id).await;
     Ok((etag(undone.version), Answer(undone.into())))
 }
 

@@ -17,7 +17,7 @@ use super::when::Wall;
 use super::{Frame, page, see_other};
 use crate::app::App;
 use crate::flows::close_site::{CloseSite, close_site, end_closure, undo_closure};
-use crate::flows::work_closures::{preview, work_closure};
+use crate::flows::work_closures::{begin_work, preview};
 use crate::http::api::Reader;
 use crate::http::extract::{Form, Path, Query};
 use crate::http::lang::Lang;
@@ -204,7 +204,7 @@ pub async fn make(
     if want.confirm.is_some() {
         let made = close_site(&app, &actor, asked).await?;
         // The first ones at once; the rest is a job's.
-        work_closure(&app, made.id).await?;
+        begin_work(&app, made.id).await;
         return Ok(see_other(&format!("/sites/{id}/settings/closures?done=1")));
     }
     show_preview(&app, f, &actor, site, (&want, &asked)).await
@@ -305,7 +305,7 @@ pub async fn undo(
 ) -> Result<Response> {
     let id = there(&app, &caller, site, id).await?;
     undo_closure(&app, &caller.actor, id, None).await?;
-    work_closure(&app, id).await?;
+    begin_work(&app, id).await;
     Ok(see_other(&format!(
         "/sites/{site}/settings/closures?done=1"
     )))
